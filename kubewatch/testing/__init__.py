@@ -1,0 +1,1 @@
+"""API servers to test against: an embedded one, and a real one."""
