@@ -1,0 +1,44 @@
+"""`Vitals`: what a watch knows of its own health, written by its stream and read by stores, probes and metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from .errors import WatchError
+
+
+class Vitals:
+    """The health of one watch. One stream writes it; any thread reads it, each field on its own and without a lock.
+
+    - `heard_at`: when the server was last heard from, on `clock` (seconds, monotonic); None before the first answer. A
+      page, an event and a bookmark count; an error answer does not.
+    - `resource_version`: the version up to which everything was seen; None before the first list is complete.
+    - `last_error`: the newest `WatchError`; `failing` says whether nothing good came since.
+    - `restarts`: how often the watch began anew, by cause (`closed`, `idle`, `expired`, `failed`, …).
+    - `dropped`: objects that could not be decoded.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.heard_at: float | None = None
+        self.resource_version: str | None = None
+        self.last_error: WatchError | None = None
+        self.failing = False
+        self.restarts: Counter[str] = Counter()
+        self.dropped = 0
+
+    def heard(self) -> None:
+        """Note that the server spoke just now."""
+        self.heard_at = self.clock()
+
+    def failed(self, error: WatchError) -> None:
+        """Note an error."""
+        self.last_error = error
+        self.failing = True
+
+    @property
+    def age(self) -> float:
+        """Seconds since the server was last heard from; infinite when it never was."""
+        return float("inf") if self.heard_at is None else self.clock() - self.heard_at
