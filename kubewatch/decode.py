@@ -1,0 +1,196 @@
+"""Bytes to values: list pages, watch frames, and the objects in them, each decoded no further than asked.
+
+One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
+skipped is checked for JSON structure here, and for its text (UTF-8) when it is first touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from .objects import Object, ObjectMeta, PartialObjectMeta
+
+T = TypeVar("T")
+
+# (the JSON of one object, the API version and the kind to assume where the JSON says none) -> the object
+Decode = Callable[[bytes, str, str], T]
+
+
+class _Head(msgspec.Struct, gc=False, rename="camel"):
+    metadata: ObjectMeta
+    api_version: str = ""
+    kind: str = ""
+
+
+_head = msgspec.json.Decoder(_Head).decode
+
+
+def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
+    """An object of any kind; raises `msgspec.DecodeError` where the bytes are none.
+
+    >>> decode_object(b'{"metadata": {"name": "web"}, "spec": {"replicas": 2}}', "apps/v1", "Deployment").spec.replicas
+    2
+    """
+    head = _head(raw)
+    return Object(raw, head.metadata, head.api_version or api_version, head.kind or kind)
+
+
+def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> PartialObjectMeta:
+    """The metadata of an object; its kind is the asked one, as the bytes name the form (`PartialObjectMetadata`)."""
+    head = _head(raw)
+    if kind == "" or head.kind not in ("", "PartialObjectMetadata"):
+        api_version, kind = head.api_version or api_version, head.kind or kind
+    return PartialObjectMeta(raw, head.metadata, api_version, kind)
+
+
+class _ListMeta(msgspec.Struct, gc=False, rename="camel"):
+    resource_version: str = ""
+    continue_: str | None = msgspec.field(default=None, name="continue")
+    remaining_item_count: int | None = None
+
+
+class _List(msgspec.Struct, gc=False, rename="camel"):
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None = None
+    api_version: str = ""
+    kind: str = ""
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """One page of a list: the JSON of each item, the list's version, and how to go on.
+
+    `continue_` is empty on the last page; `remaining` (objects) is what is left, None where the server does
+    not say.
+    """
+
+    items: list[bytes]
+    api_version: str = ""
+    kind: str = ""
+    resource_version: str = ""
+    continue_: str = ""
+    remaining: int | None = None
+
+
+_list = msgspec.json.Decoder(_List).decode
+
+
+def decode_page(body: bytes) -> Page:
+    """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
+    page = _list(body)
+    meta = page.metadata
+    return Page(
+        # Copied out of the page, so that keeping one item does not keep the whole page in memory.
+        [bytes(item) for item in page.items or ()],
+        page.api_version,
+        page.kind.removesuffix("List"),
+        meta.resource_version,
+        meta.continue_ or "",
+        meta.remaining_item_count,
+    )
+
+
+class Frame(NamedTuple):
+    """One line of a watch: what happened (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR), and the JSON of the object."""
+
+    type: str
+    raw: bytes
+
+
+class _Frame(msgspec.Struct, gc=False):
+    type: str
+    object: msgspec.Raw
+
+
+_frame = msgspec.json.Decoder(_Frame).decode
+
+# How Go's encoder begins a frame. Bytes up to the object are then known without a look at the rest.
+_OPENINGS = tuple((f'{{"type":"{t}","object":'.encode(), t) for t in ("MODIFIED", "ADDED", "DELETED", "BOOKMARK"))
+
+
+def decode_frame(line: bytes) -> Frame:
+    """One line of a watch; raises `msgspec.DecodeError` where it is no frame.
+
+    >>> decode_frame(b'{"type":"ADDED","object":{"metadata":{"name":"web"}}}')
+    Frame(type='ADDED', raw=b'{"metadata":{"name":"web"}}')
+    """
+    for opening, type_ in _OPENINGS:
+        if line.startswith(opening) and line.endswith(b"}"):
+            # What stands between is decoded next, and must then be exactly one JSON value: a frame with more members
+            # ends in something that is none. `decode_whole_frame` serves those.
+            return Frame(type_, line[len(opening) : -1])
+    return decode_whole_frame(line)
+
+
+def decode_whole_frame(line: bytes) -> Frame:
+    """Like `decode_frame`, for any order of members: slower, and right for every frame there can be."""
+    frame = _frame(line)
+    return Frame(frame.type, bytes(frame.object))
+
+
+class Bookmark(NamedTuple):
+    """A BOOKMARK frame's object: everything up to `resource_version` has been sent."""
+
+    resource_version: str
+    annotations: dict[str, str]
+
+
+def decode_bookmark(raw: bytes) -> Bookmark:
+    """The version and annotations of a bookmark; other members are not looked at."""
+    meta = _head(raw).metadata
+    return Bookmark(meta.resource_version, meta.own_annotations or {})
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """The server's answer when something is wrong.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+    """
+
+    kind: str
+    code: int | None = None
+    reason: str = ""
+    message: str = ""
+    details: dict[str, Any] = {}
+
+
+_status = msgspec.json.Decoder(Status).decode
+
+
+def decode_status(raw: bytes) -> Status:
+    """A Status object; raises `msgspec.DecodeError` where the bytes are none."""
+    status = _status(raw)
+    if status.kind != "Status":
+        raise msgspec.ValidationError(f"expected a Status, got a {status.kind}")
+    return status
+
+
+class Salvage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What can still be told of an object that does not decode."""
+
+    name: str | None = None
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+def salvage(raw: bytes) -> Salvage:
+    """Name, namespace, uid and version as far as the bytes tell; never raises.
+
+    >>> salvage(b'{"metadata": {"name": "web", "labels": 5}}').name
+    'web'
+    """
+    try:
+        meta = msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get("metadata")
+        fields = msgspec.json.decode(meta, type=dict[str, msgspec.Raw]) if meta is not None else {}
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Salvage()
+    known: dict[str, str] = {}
+    for field, name in zip(Salvage.__struct_fields__, Salvage.__struct_encode_fields__, strict=True):
+        try:
+            known[field] = msgspec.json.decode(fields[name], type=str)
+        except (KeyError, msgspec.MsgspecError, UnicodeDecodeError):
+            continue  # this one cannot be told
+    return Salvage(**known)

@@ -1,0 +1,197 @@
+"""Lazy JSON: a document is opened one level at a time, at first touch; what nobody looks at stays bytes.
+
+A *level* is a dict whose values are `msgspec.Raw` (the bytes of a value, unopened) until they are touched. `Fields` and
+`Items` are read-only views on levels; `MutableFields` and `MutableItems` are their counterparts for drafts.
+
+>>> pod = Fields(open_level(b'{"spec": {"nodeName": "n1", "containers": [{"image": "web:1"}]}}'))
+>>> pod.spec.nodeName, pod["spec"]["containers"][0].image, pod.spec.hostname
+('n1', 'web:1', None)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any, overload
+
+import msgspec
+
+Level = dict[str, Any]
+
+open_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_open_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_open_scalar = msgspec.json.Decoder().decode
+encode = msgspec.json.encode
+
+
+def _opened(raw: msgspec.Raw) -> Any:
+    first = memoryview(raw)[0]
+    if first == ord("{"):
+        return open_level(raw)
+    if first == ord("["):
+        return _open_items(raw)
+    return _open_scalar(raw)
+
+
+def _at(container: Any, key: Any) -> Any:
+    # Two threads may open the same value at once; both get equal results and the later one stays.
+    value = container[key]
+    if type(value) is msgspec.Raw:
+        value = container[key] = _opened(value)
+    return value
+
+
+def _view(value: Any) -> Any:
+    if type(value) is dict:
+        return Fields(value)
+    if type(value) is list:
+        return Items(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The value as ordinary dicts, lists and scalars, shared with nobody."""
+    if isinstance(value, Fields):
+        value = value._level
+    elif isinstance(value, Items):
+        value = value._items
+    if type(value) in (dict, list, msgspec.Raw):
+        return _open_scalar(encode(value))
+    return value
+
+
+class Fields(Mapping[str, Any]):
+    """A read-only mapping over one level; fields read as keys or as attributes.
+
+    A missing field is None as an attribute, as Kubernetes treats absent and null alike, and a KeyError as a key. A
+    field called like a mapping's method (`items`, `keys`, `values`, `get`) is reached by its key.
+    """
+
+    __slots__ = ("_level",)
+    _level: Level
+
+    def __init__(self, level: Level) -> None:
+        object.__setattr__(self, "_level", level)
+
+    def __getitem__(self, key: str) -> Any:
+        return _view(_at(self._level, key))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copy, pickle and notebooks probe for is no field
+            raise AttributeError(name)
+        return self[name] if name in self._level else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._level)
+
+    def __len__(self) -> int:
+        return len(self._level)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._level
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and bool(plain(self) == {k: plain(v) for k, v in other.items()})
+
+    __hash__ = None  # type: ignore[assignment]  # a mapping that is equal by value, like dict
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name!r} cannot be set: objects are shared and read-only outside .modify(...)")
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._level]
+
+    def __repr__(self) -> str:
+        return repr(plain(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (plain(self),)
+
+
+class Items(Sequence[Any]):
+    """A read-only sequence over a JSON array."""
+
+    __slots__ = ("_items",)
+    _items: list[Any]
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = items
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self._items)))]
+        return _view(_at(self._items, index))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (str, bytes)) or not isinstance(other, Sequence):
+            return False
+        return bool(plain(self) == [plain(v) for v in other])
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, like list
+
+    def __repr__(self) -> str:
+        return repr(plain(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (plain(self),)
+
+
+def _mutable(value: Any) -> Any:
+    if type(value) is dict:
+        return MutableFields(value)
+    if type(value) is list:
+        return MutableItems(value)
+    return value
+
+
+class MutableFields(Fields, MutableMapping[str, Any]):
+    """A level that can be changed, by key or by attribute; assigning None to an attribute removes the field."""
+
+    __slots__ = ()
+
+    def _key(self, name: str) -> str:
+        return name
+
+    def __getitem__(self, key: str) -> Any:
+        return _mutable(_at(self._level, key))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._level[key] = plain(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._level[key]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if value is None:
+            self._level.pop(self._key(name), None)
+        else:
+            self[self._key(name)] = value
+
+    def __delattr__(self, name: str) -> None:
+        self._level.pop(self._key(name), None)
+
+
+class MutableItems(Items, MutableSequence[Any]):
+    """A JSON array that can be changed."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self._items)))]
+        return _mutable(_at(self._items, index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._items[index] = [plain(v) for v in value] if isinstance(index, slice) else plain(value)
+
+    def __delitem__(self, index: Any) -> None:
+        del self._items[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        self._items.insert(index, plain(value))

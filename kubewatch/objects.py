@@ -1,0 +1,326 @@
+"""Kubernetes objects as values: lazy, read-only, equal by value, cheap to keep by the hundred thousand.
+
+An object keeps the JSON that the server sent and its metadata, decoded; everything else is opened at first touch
+(`fields.py`). Neither is visible to the cyclic garbage collector, so a big store does not slow a process down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+
+from .fields import Fields, Level, MutableFields, encode, open_level
+from .ref import ObjectRef, OwnerReference
+
+T = TypeVar("T")
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The metadata of an object, typed and read-only.
+
+    `managedFields` is left undecoded, as it is half of the bytes and rarely read: `obj["metadata"]["managedFields"]`.
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
+    """
+
+    name: str = ""
+    generate_name: str = ""
+    namespace: str | None = None
+    uid: str = ""
+    resource_version: str = ""
+    generation: int | None = None
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
+    own_labels: dict[str, str] | None = msgspec.field(default=None, name="labels")
+    own_annotations: dict[str, str] | None = msgspec.field(default=None, name="annotations")
+    owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels; empty when there are none."""
+        return MappingProxyType(self.own_labels) if self.own_labels else _EMPTY
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations; empty when there are none."""
+        return MappingProxyType(self.own_annotations) if self.own_annotations else _EMPTY
+
+
+_decode_meta = msgspec.json.Decoder(ObjectMeta).decode
+
+
+class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """What `Object` and `PartialObjectMeta` have in common: kept bytes, decoded metadata, the opened first level."""
+
+    _raw: bytes
+    metadata: ObjectMeta
+    api_version: str
+    kind: str
+    _opened: Level | None = None
+
+    @property
+    def name(self) -> str:
+        """metadata.name"""
+        return self.metadata.name
+
+    @property
+    def namespace(self) -> str | None:
+        """metadata.namespace; None for a cluster-scoped object."""
+        return self.metadata.namespace
+
+    @property
+    def uid(self) -> str:
+        """metadata.uid"""
+        return self.metadata.uid
+
+    @property
+    def resource_version(self) -> str:
+        """metadata.resourceVersion: opaque, to be compared for equality only."""
+        return self.metadata.resource_version
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """metadata.labels; empty when there are none."""
+        return self.metadata.labels
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """metadata.annotations; empty when there are none."""
+        return self.metadata.annotations
+
+    @property
+    def ref(self) -> ObjectRef:
+        """A reference to this object."""
+        meta = self.metadata
+        return ObjectRef(
+            self.kind, meta.name, meta.namespace, self.api_version, meta.resource_version or None, meta.uid or None
+        )
+
+    def _split(self) -> Level:
+        # Items of a typed list carry no apiVersion and kind, and metadata answers carry another kind: ours count.
+        return {"apiVersion": self.api_version, "kind": self.kind} | {
+            k: v for k, v in open_level(self._raw).items() if k not in ("apiVersion", "kind")
+        }
+
+    def _level(self) -> Level:
+        if self._opened is None:
+            msgspec.structs.force_setattr(self, "_opened", self._split())
+        level = self._opened
+        assert level is not None
+        return level
+
+    def __getitem__(self, key: str) -> Any:
+        return Fields(self._level())[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The field called `key`, or `default`."""
+        return Fields(self._level()).get(key, default)
+
+    def keys(self) -> Iterable[str]:
+        """The names of the top-level fields."""
+        return self._level().keys()
+
+    def values(self) -> Iterable[Any]:
+        """The values of the top-level fields."""
+        return Fields(self._level()).values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and values of the top-level fields."""
+        return Fields(self._level()).items()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._level())
+
+    def __len__(self) -> int:
+        return len(self._level())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._level()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _Kept):
+            if self.kind != other.kind or self.api_version != other.api_version:
+                return False
+            return self._raw == other._raw or self.to_dict() == other.to_dict()
+        return isinstance(other, Mapping) and Fields(self._level()) == other
+
+    def __hash__(self) -> int:
+        meta = self.metadata
+        return hash((self.kind, meta.namespace, meta.name, meta.uid, meta.resource_version))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole object as ordinary dicts and lists, the caller's own."""
+        value: dict[str, Any] = msgspec.json.decode(encode(self._split()))
+        return value
+
+    def to_json(self) -> str:
+        """The whole object as JSON text."""
+        return encode(self._split()).decode()
+
+    def to_yaml(self) -> str:
+        """The whole object as YAML text, in the order the server sent."""
+        import yaml  # comes with the official client; not needed by a watch
+
+        text: str = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return text
+
+    def to_model(self, model: type[T]) -> T:
+        """This object as an official model (`V1Pod`), or as one's own Struct, dataclass or pydantic class."""
+        from .models import model_decoder
+
+        return model_decoder(model)(encode(self._split()))
+
+    def __repr__(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"<{self.kind} {place}{self.name} resourceVersion={self.resource_version}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._raw, self.metadata, self.api_version, self.kind)
+
+    def __copy__(self: T) -> T:
+        return self  # immutable
+
+    def __deepcopy__(self: T, memo: dict[int, Any]) -> T:
+        return self  # immutable
+
+
+class Object(_Kept, frozen=True, gc=False, eq=False):
+    """A Kubernetes object of any kind: a read-only mapping with typed metadata.
+
+    Fields read as in YAML, by attribute or key: `obj.spec.nodeName`, `obj["spec"]["nodeName"]`. As attributes, absent
+    fields are None, and absent `spec` and `status` are empty, so that `obj.status.phase` is always safe to ask.
+
+    >>> from kubewatch.decode import decode_object
+    >>> pod = decode_object(b'{"metadata": {"name": "web"}, "spec": {"nodeName": "n1"}}', "v1", "Pod")
+    >>> pod.name, pod.metadata.namespace, pod.spec.nodeName, pod.status.phase
+    ('web', None, 'n1', None)
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copy, pickle and notebooks probe for is no field
+            raise AttributeError(name)
+        level = self._level()
+        if name in level:
+            value = Fields(level)[name]
+            if value is not None:
+                return value
+        return Fields({}) if name in ("spec", "status") else None
+
+
+class PartialObjectMeta(_Kept, frozen=True, gc=False, eq=False):
+    """An object of which only the metadata was asked for.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"{name!r} was not fetched: this {self.kind} came from a metadata watch and has .metadata only. "
+            f"Use watcher(api) instead of metadata_watcher(api), or fetch the whole object with api.get({self.name!r})."
+        )
+
+
+Mapping.register(Object)
+Mapping.register(PartialObjectMeta)
+
+
+@lru_cache(maxsize=256)
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda m: m.group(1).upper(), name)
+
+
+class DraftMeta(MutableFields):
+    """The metadata of a draft; names may be written in snake_case or as in YAML.
+
+    Touching an absent map or list (`labels`, `finalizers`, …) makes an empty one, so that it can be added to.
+    """
+
+    __slots__ = ()
+
+    def _key(self, name: str) -> str:
+        return _camel(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        key = _camel(name)
+        if key not in self._level and key in ("labels", "annotations"):
+            self._level[key] = {}
+        if key not in self._level and key in ("finalizers", "ownerReferences", "managedFields"):
+            self._level[key] = []
+        return self[key] if key in self._level else None
+
+
+class Draft(MutableFields):
+    """An object under change, inside `modify` only: fields are set and deleted by attribute or key.
+
+    Only what is touched is opened, so cutting a field costs no decoding of it.
+    """
+
+    __slots__ = ()
+
+    @property
+    def metadata(self) -> DraftMeta:
+        """The metadata, to be changed."""
+        return DraftMeta(super().__getitem__("metadata")._level)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.metadata if key == "metadata" else super().__getitem__(key)
+
+
+def modified(obj: T, change: Callable[[Any], object]) -> T:
+    """A copy of `obj` after `change` was called on a draft of it; what `change` returns is ignored.
+
+    A model of the user's own is handed to `change` as it is, and returned.
+    """
+    if not isinstance(obj, _Kept):
+        change(obj)
+        return obj
+    level = obj._split()
+    draft = Draft(level)
+    change(draft)
+    level = draft._level
+    meta = obj.metadata
+    opened = level["metadata"]
+    if type(opened) is not msgspec.Raw:
+        for key in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields"):
+            if key in opened and not opened[key]:
+                del opened[key]
+        meta = _decode_meta(encode(opened))
+    return type(obj)(encode(level), meta, obj.api_version, obj.kind)
+
+
+def meta_of(obj: Any) -> ObjectMeta:
+    """The metadata of an object, of a plain dict, of an official model or of a model of the user's own."""
+    meta = obj["metadata"] if isinstance(obj, dict) else obj.metadata
+    if isinstance(meta, ObjectMeta):
+        return meta
+    if isinstance(meta, Mapping):
+        return msgspec.convert(dict(meta), ObjectMeta)
+    known = {name: getattr(meta, name, None) for name in ObjectMeta.__struct_fields__}
+    known["own_labels"] = getattr(meta, "labels", None)
+    known["own_annotations"] = getattr(meta, "annotations", None)
+    known["owner_references"] = tuple(
+        msgspec.convert(owner, OwnerReference, from_attributes=True) for owner in known["owner_references"] or ()
+    )
+    known["finalizers"] = tuple(known["finalizers"] or ())
+    return ObjectMeta(**{name: value for name, value in known.items() if value is not None})
+
+
+def key_of(obj: Any) -> tuple[str, str]:
+    """What tells objects of one kind apart: (namespace, or "" where there is none; name)."""
+    meta = obj.metadata
+    return meta.namespace or "", meta.name

@@ -1,0 +1,78 @@
+"""`ObjectRef`: which object, without the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One entry of `metadata.ownerReferences`.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+    """
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class ObjectRef(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """A reference to an object: equal to another when kind, API version, name and namespace are.
+
+    `resource_version` and `uid` are carried along and do not count. A reference with a namespace differs from one
+    without, also for a cluster-scoped kind. https://docs.rs/kube-runtime/latest/kube_runtime/reflector/struct.ObjectRef.html
+
+    >>> str(ObjectRef("Deployment", "web", "shop", api_version="apps/v1"))
+    'Deployment.v1.apps/web.shop'
+    >>> str(ObjectRef("Node", "n1"))
+    'Node.v1./n1'
+    """
+
+    kind: str
+    name: str
+    namespace: str | None = None
+    api_version: str = "v1"
+    resource_version: str | None = None
+    uid: str | None = None
+
+    @classmethod
+    def to(cls, api_or_model: Any, name: str, namespace: str | None = None) -> ObjectRef:
+        """The object called `name` of the kind that an `Api`, a model class or an object stands for."""
+        return cls(api_or_model.kind, name, namespace, api_or_model.api_version)
+
+    @classmethod
+    def from_owner(cls, owner: OwnerReference, namespace: str | None = None) -> ObjectRef:
+        """The object that an owner reference names; `namespace` is None for a cluster-scoped owner."""
+        return cls(owner.kind, owner.name, namespace, owner.api_version, uid=owner.uid or None)
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        """The version within the API group."""
+        return self.api_version.rpartition("/")[2]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ObjectRef):
+            return NotImplemented
+        return (
+            self.name == other.name
+            and self.namespace == other.namespace
+            and self.kind == other.kind
+            and self.api_version == other.api_version
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.api_version, self.name, self.namespace))
+
+    def __str__(self) -> str:
+        place = f".{self.namespace}" if self.namespace is not None else ""
+        return f"{self.kind}.{self.version}.{self.group}/{self.name}{place}"

@@ -1,0 +1,40 @@
+"""Every test that asks for `api_server` runs twice: on the embedded API server, and on a real kube-apiserver."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from kubewatch.client import Client
+    from kubewatch.testing import ApiServer, EnvTest
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["embedded", "real"])
+def api_server(request: pytest.FixtureRequest) -> ApiServer | EnvTest:
+    """An API server with `.url`, `.client()`, `.kubeconfig(path)`; the real one is shared by the whole session."""
+    server: ApiServer | EnvTest = request.getfixturevalue("kube_api" if request.param == "embedded" else "kube_api_real")
+    return server
+
+
+@pytest.fixture
+def client(api_server: ApiServer | EnvTest) -> Client:
+    """A client of `api_server`."""
+    return api_server.client()
+
+
+@pytest.fixture
+def namespace(client: Client) -> Iterator[str]:
+    """A namespace of the test's own, so that tests sharing a real server do not meet."""
+    import json
+
+    name = f"test-{next(_numbers)}"
+    body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).encode()
+    client.request("POST", "/api/v1/namespaces", headers={"Content-Type": "application/json"}, body=body)
+    yield name
+    client.request("DELETE", f"/api/v1/namespaces/{name}")

@@ -1,0 +1,81 @@
+"""Frames, pages, bookmarks and Status objects, from bytes."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from kubewatch.decode import (
+    Frame,
+    decode_bookmark,
+    decode_frame,
+    decode_object,
+    decode_page,
+    decode_status,
+    decode_whole_frame,
+    salvage,
+)
+
+
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR", "NEW-KIND-OF-EVENT"])
+def test_a_frame_as_go_writes_it_and_the_same_frame_in_any_order_are_equal(type_: str) -> None:
+    raw = b'{"metadata":{"name":"a"}}'
+    assert decode_frame(b'{"type":"%s","object":%s}' % (type_.encode(), raw)) == Frame(type_, raw)
+    assert decode_frame(b'{ "object" : %s , "type": "%s"}' % (raw, type_.encode())) == Frame(type_, raw)
+
+
+def test_a_frame_with_more_members_is_no_object_on_the_short_way_and_whole_on_the_long_one() -> None:
+    line = b'{"type":"ADDED","object":{"metadata":{"name":"a"}},"extra":{"b":1}}'
+    with pytest.raises(msgspec.DecodeError):
+        decode_object(decode_frame(line).raw)
+    assert decode_object(decode_whole_frame(line).raw).name == "a"
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"null", b'{"type":"ADDED"}', b"not json", b'{"kind":"Status"}'])
+def test_what_is_no_frame_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_frame(line)
+
+
+def test_a_page_gives_its_items_their_kind_and_the_way_on() -> None:
+    body = {
+        "kind": "PodList",
+        "apiVersion": "v1",
+        "metadata": {"resourceVersion": "9", "continue": "next", "remainingItemCount": 3},
+        "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}],
+    }
+    page = decode_page(json.dumps(body).encode())
+    assert (page.kind, page.api_version, page.resource_version) == ("Pod", "v1", "9")
+    assert (page.continue_, page.remaining) == ("next", 3)
+    assert [decode_object(item).name for item in page.items] == ["a", "b"]
+
+
+def test_a_page_without_items_is_an_empty_page() -> None:
+    assert decode_page(b'{"metadata": {}, "items": null}').items == []
+    assert decode_page(b'{"metadata": {"continue": ""}}').continue_ == ""
+
+
+def test_a_bookmark_is_read_for_version_and_annotations_only() -> None:
+    raw = b'{"metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}},"spec":{}}'
+    assert decode_bookmark(raw) == ("5", {"k8s.io/initial-events-end": "true"})
+
+
+def test_only_a_status_is_a_status() -> None:
+    assert decode_status(b'{"kind":"Status","code":410,"reason":"Expired","message":"too old"}').code == 410
+    with pytest.raises(msgspec.DecodeError):
+        decode_status(b'{"kind":"Pod"}')
+
+
+def test_an_undecodable_object_keeps_what_can_be_told_of_it() -> None:
+    """Rows 109, 111: name, namespace and version survive; bytes that tell nothing are no error."""
+    found = salvage(b'{"metadata":{"name":"a","namespace":"n","labels":7,"resourceVersion":"12"},"spec":0}')
+    assert (found.name, found.namespace, found.resource_version, found.uid) == ("a", "n", "12", None)
+    for raw in (b"", b"[]", b"\xff", b'{"metadata":3}', b'{"metadata":{"name":5}}', b"{}"):
+        assert salvage(raw).name is None
+
+
+def test_a_valid_object_passes() -> None:
+    """Row 110: a valid object decodes."""
+    assert decode_object(b'{"metadata":{"name":"a"}}').name == "a"

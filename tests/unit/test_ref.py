@@ -1,0 +1,56 @@
+"""ObjectRef: identity and text."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from kubewatch.ref import ObjectRef, OwnerReference
+
+
+@pytest.mark.parametrize(
+    ("ref", "text"),
+    [
+        (ObjectRef("Pod", "n", "ns"), "Pod.v1./n.ns"),
+        (ObjectRef("Deployment", "n", "ns", "apps/v1"), "Deployment.v1.apps/n.ns"),
+        (ObjectRef("Node", "n"), "Node.v1./n"),
+    ],
+)
+def test_the_text_form_names_kind_version_group_name_and_namespace(ref: ObjectRef, text: str) -> None:
+    """Row 24: display_should_follow_expected_format."""
+    assert str(ref) == text
+
+
+def test_a_reference_prints_the_same_however_it_was_made() -> None:
+    """Row 25: display_should_be_transparent_to_representation."""
+
+    class Web(msgspec.Struct):
+        pass
+
+    Web.kind, Web.api_version = "Web", "example.com/v1"  # type: ignore[attr-defined]  # a model names its kind so
+    assert str(ObjectRef.to(Web, "a", "n")) == str(ObjectRef("Web", "a", "n", "example.com/v1"))
+
+
+def test_equality_and_hash_ignore_version_and_uid() -> None:
+    """Row 26: comparison_should_ignore_extra."""
+    one = ObjectRef("Pod", "a", "n", resource_version="1", uid="x")
+    two = ObjectRef("Pod", "a", "n", resource_version="2", uid="y")
+    assert one == two
+    assert hash(one) == hash(two)
+
+
+def test_the_kind_is_part_of_the_identity() -> None:
+    """Row 27: erased refs of different kinds differ."""
+    assert ObjectRef("Pod", "a", "n") != ObjectRef("ConfigMap", "a", "n")
+
+
+def test_with_and_without_namespace_differ() -> None:
+    """Row 28: also for a cluster-scoped kind."""
+    assert ObjectRef("Node", "a") != ObjectRef("Node", "a", "n")
+
+
+def test_an_owner_is_referred_to_in_the_owned_objects_namespace() -> None:
+    owner = OwnerReference(api_version="apps/v1", kind="ReplicaSet", name="rs", uid="u")
+    ref = ObjectRef.from_owner(owner, "shop")
+    assert str(ref) == "ReplicaSet.v1.apps/rs.shop"
+    assert ref.uid == "u"
