@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from kubewatch.client import Client
+
     from kubewatch.testing import ApiServer, EnvTest
 
 _numbers = itertools.count(1)
@@ -18,7 +20,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(params=["embedded", "real"])
 def api_server(request: pytest.FixtureRequest) -> ApiServer | EnvTest:
     """An API server with `.url`, `.client()`, `.kubeconfig(path)`; the real one is shared by the whole session."""
-    server: ApiServer | EnvTest = request.getfixturevalue("kube_api" if request.param == "embedded" else "kube_api_real")
+    fixture = "kube_api" if request.param == "embedded" else "kube_api_real"
+    server: ApiServer | EnvTest = request.getfixturevalue(fixture)
     return server
 
 
@@ -31,8 +34,6 @@ def client(api_server: ApiServer | EnvTest) -> Client:
 @pytest.fixture
 def namespace(client: Client) -> Iterator[str]:
     """A namespace of the test's own, so that tests sharing a real server do not meet."""
-    import json
-
     name = f"test-{next(_numbers)}"
     body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).encode()
     client.request("POST", "/api/v1/namespaces", headers={"Content-Type": "application/json"}, body=body)
