@@ -36,6 +36,10 @@ class Unreachable(KubewatchError, ConnectionError):
     """No answer came: the connection could not be made, broke, or stayed silent."""
 
 
+class IdleTimeout(Unreachable):
+    """The server stayed silent for longer than was agreed. A watch takes it for its end, and resumes."""
+
+
 class AuthError(KubewatchError):
     """Credentials could not be loaded, or the server refused them (HTTP 401)."""
 
@@ -129,7 +133,14 @@ class DecodeFailed(WatchError):
     """
 
     def __init__(
-        self, message: str, *, kind: str, namespace: str | None, object_name: str | None, raw: bytes, cause: BaseException
+        self,
+        message: str,
+        *,
+        kind: str,
+        namespace: str | None,
+        object_name: str | None,
+        raw: bytes,
+        cause: BaseException,
     ) -> None:
         super().__init__(message, cause)
         self.kind = kind
