@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)
 
+# Set where a missing real server is a failure and not a reason to skip.
+REQUIRE_REAL = "KUBEWATCH_REQUIRE_REAL"
+
 
 @pytest.fixture(params=["embedded", "real"])
 def api_server(request: pytest.FixtureRequest) -> ApiServer | EnvTest:
     """An API server with `.url`, `.client()`, `.kubeconfig(path)`; the real one is shared by the whole session."""
     fixture = "kube_api" if request.param == "embedded" else "kube_api_real"
-    server: ApiServer | EnvTest = request.getfixturevalue(fixture)
+    try:
+        server: ApiServer | EnvTest = request.getfixturevalue(fixture)
+    except pytest.skip.Exception as skipped:
+        if os.environ.get(REQUIRE_REAL):
+            pytest.fail(f"{REQUIRE_REAL} is set, and there is no real server: {skipped}")
+        raise
     return server
 
 
