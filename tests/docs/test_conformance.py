@@ -1,0 +1,43 @@
+"""The conformance tables are covered: each row has a test whose docstring names it.
+
+The rows are those of kube-rs's own tests and of its watcher's state machine; improvements are where kubewatch goes
+beyond it on purpose; pains are what users of other Python clients suffer from.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent
+NUMBERS = r"(\d+(?:\s*(?:,|and|-|to)\s*\d+)*)"
+
+
+def named(kind: str) -> set[int]:
+    """The numbers that docstrings of tests give as `KIND N:`, `KINDs N, M:` or `KINDs N-M:`."""
+    found: set[int] = set()
+    for path in TESTS.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+                continue
+            for match in re.finditer(rf"(?<!State ){kind}s? {NUMBERS}", ast.get_docstring(node) or ""):
+                for part in re.split(r",|and", match[1]):
+                    first, *last = re.split(r"-|to", part)
+                    found |= set(range(int(first), int(last[0] if last else first) + 1))
+    return found
+
+
+WANTED = {
+    "Row": {*range(1, 45), *range(93, 122), *range(127, 141)} - {105},
+    "State row": set(range(1, 25)),
+    "Improvement": {1, 2, 3, 4, 9, 11, 14, 16},
+    "Pain": {*range(1, 12), *range(13, 26)},
+}
+
+
+@pytest.mark.parametrize("kind", WANTED)
+def test_every_row_has_a_test(kind: str) -> None:
+    assert sorted(WANTED[kind] - named(kind)) == []
