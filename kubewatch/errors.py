@@ -147,3 +147,11 @@ class DecodeFailed(WatchError):
         self.namespace = namespace
         self.object_name = object_name
         self.raw = raw
+
+
+class FunctionFailed(WatchError):
+    """A function that the user gave to a stage (`modify`, `filter`, `map`, a predicate, …) raised on one object.
+
+    The object is passed over, the watch goes on; `__cause__` is what the function raised. No backoff consumes this
+    error, as no retry mends it.
+    """

@@ -1,0 +1,80 @@
+"""Errors in band: what travels inside a chain of stages, and the two gates where a plain iterable enters and leaves it.
+
+Inside, an item is an event or a `WatchError`, as a value: a generator that raised would be dead, and a watch outlives
+its errors. A decoded stream carries its events too, so that `backoff` knows what counts as success and
+`predicate_filter` knows a deletion; the wrapping comes off when an item is handed out (`bare`). Objects without an
+event around them are as good: they come from plain iterables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from kubewatch.errors import FunctionFailed, WatchError
+from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
+from kubewatch.stop import Stop
+
+EVENTS = frozenset({Init, InitApply, InitDone, Apply, Delete})
+
+
+def events_in_band(items: Iterable[Any], stop: Stop) -> Generator[Any, None, None]:
+    """The events of any iterable until `stop`; a `WatchError` that it raises becomes an item."""
+    pull = iter(items).__next__
+    while not stop.stopped:
+        try:
+            item = pull()
+        except StopIteration:
+            return
+        except WatchError as error:
+            item = _let_go(error)
+        if type(item) not in EVENTS and not isinstance(item, WatchError):
+            raise TypeError(
+                f"an event stream is made of events, not of {type(item).__name__}: "
+                "wrap decoded objects in ObjectStream(...)"
+            )
+        yield item
+
+
+def objects_in_band(items: Iterable[Any], stop: Stop) -> Generator[Any, None, None]:
+    """The objects of any iterable until `stop`; a `WatchError` that it raises becomes an item."""
+    pull = iter(items).__next__
+    while not stop.stopped:
+        try:
+            item = pull()
+        except StopIteration:
+            return
+        except WatchError as error:
+            item = _let_go(error)
+        if type(item) is Init:
+            raise TypeError("these are events, not objects: use EventStream(...).applied_objects()")
+        yield item
+
+
+def bare(items: Iterable[Any]) -> Generator[Any, None, None]:
+    """The objects and errors of a decoded stream, without the events around them."""
+    for item in items:
+        kind = type(item)
+        if kind is Apply or kind is InitApply or kind is Delete:
+            yield item.object
+        elif kind is not InitDone:
+            yield item
+
+
+def function_failed(stage: str, function: Callable[..., Any], obj: Any, error: Exception) -> FunctionFailed:
+    """The error that says which of the user's functions raised, and on which object.
+
+    It names the type of what was raised and not its text, which may hold parts of a Secret and would reach logs.
+    """
+    name = getattr(function, "__name__", None) or type(function).__name__
+    meta = getattr(obj, "metadata", None)
+    place = "/".join(filter(None, (getattr(meta, "namespace", None), getattr(meta, "name", None))))
+    kind = getattr(obj, "kind", None) or type(obj).__name__
+    message = f"{stage}({name}) raised {type(error).__name__} on {kind} {place}".rstrip()
+    return FunctionFailed(message, _let_go(error))
+
+
+def _let_go(error: Exception) -> Exception:
+    # Our generator's frame leaves the traceback: whoever keeps the error would keep the stream, and its connection.
+    trace = error.__traceback__
+    return error.with_traceback(trace.tb_next if trace else None)
