@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import InvalidInput
+from .params import NOT_OLDER_THAN, ListParams, WatchParams
 from .selectors import FieldSelector, LabelSelector, parse_fields, parse_labels
 
 ListSemantic = Literal["most_recent", "any"]
@@ -81,6 +82,38 @@ class Config:
             raise InvalidInput(
                 "initial_list='streaming' needs bookmarks=True: the end of the initial objects is marked by a bookmark"
             )
+
+    def to_list_params(self, continue_: str = "") -> ListParams:
+        """The request for a page: the first one, or the one that `continue_` leads to.
+
+        >>> Config(page_size=2, label_selector="app=web").to_list_params("next").query()
+        [('labelSelector', 'app=web'), ('limit', '2'), ('continue', 'next')]
+        """
+        cached = self.list_semantic == "any"
+        return ListParams(
+            **self._selectors(),
+            limit=None if cached else self.page_size,
+            continue_=continue_ or None,
+            resource_version="0" if cached and not continue_ else None,
+            resource_version_match=NOT_OLDER_THAN if cached and not continue_ else None,
+        )
+
+    def to_watch_params(self, resource_version: str | None) -> WatchParams:
+        """The request for a watch from a version on; with None, for one that begins with what exists.
+
+        >>> Config().to_watch_params("42").query()[-1]
+        ('resourceVersion', '42')
+        """
+        return WatchParams(
+            **self._selectors(),
+            timeout=self.timeout,
+            bookmarks=self.bookmarks,
+            send_initial_events=resource_version is None,
+            resource_version="0" if resource_version is None else resource_version,
+        )
+
+    def _selectors(self) -> dict[str, Any]:
+        return {"label_selector": self.label_selector or None, "field_selector": self.field_selector or None}
 
 
 def _is_int(value: Any) -> bool:

@@ -1,0 +1,152 @@
+"""`watcher`: list, then watch, for ever, through everything that breaks a watch.
+
+The decisions are the state machine's (`machine.py`); here it is driven over a connection, one pull at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any, TypeVar
+
+import msgspec
+
+from .config import Config
+from .decode import decode_frame
+from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachable, WatchError
+from .events import Event
+from .lines import Lines
+from .machine import LIVE, Machine, State
+from .params import ListParams, WatchParams
+from .source import Session, Source, WatchBody
+from .stop import Stop
+from .versions import version_of
+from .vitals import Vitals
+
+T = TypeVar("T")
+
+# What a request may raise and the stream survives. Anything else is a mistake in the call, and is raised.
+_SURVIVED = (ApiError, AuthError, Unreachable, msgspec.MsgspecError)
+
+
+def watch_events(source: Source[T], config: Config, stop: Stop, vitals: Vitals) -> Iterator[Event[T] | WatchError]:
+    """List and watch `source` for ever; errors are yielded, and the next pull goes on.
+
+    Runs on the thread that pulls, and ends when `stop` says so. Makes no request before the first pull.
+    """
+    machine = Machine(source, config, vitals)
+    owner = os.getpid()
+    session = source.open(stop)
+    try:
+        while not stop.stopped:
+            yield from machine.begin()
+            if stop.stopped:
+                return
+            _refuse_after_fork(owner)
+            params = machine.request()
+            if isinstance(params, ListParams):
+                for item in _list(machine, session, params, stop):
+                    yield item
+                    if stop.stopped:
+                        return
+                continue
+            body, items = _open(machine, session, params, stop)
+            if body is None:
+                yield from items
+            else:
+                with closing(body):
+                    yield from items
+                    yield from _follow(machine, source, body, stop, vitals, owner)
+    finally:
+        session.close()
+
+
+def _refuse_after_fork(owner: int) -> None:
+    if os.getpid() != owner:
+        raise StaleAfterFork(
+            "this stream belongs to the parent process, and so does its connection; build a new stream after the fork"
+        )
+
+
+def _list(machine: Machine[T], session: Session, params: ListParams, stop: Stop) -> Iterable[Event[T] | WatchError]:
+    try:
+        page = session.list(params)
+    except _SURVIVED as error:
+        return () if stop.stopped else machine.list_failed(error)
+    return machine.listed(page)
+
+
+def _open(
+    machine: Machine[T], session: Session, params: WatchParams, stop: Stop
+) -> tuple[WatchBody | None, Iterable[Event[T] | WatchError]]:
+    try:
+        body = session.watch(params, machine.idle_timeout)
+    except _SURVIVED as error:
+        return None, () if stop.stopped else machine.start_failed(error)
+    return body, machine.started()
+
+
+def _follow(
+    machine: Machine[T], source: Source[T], body: WatchBody, stop: Stop, vitals: Vitals, owner: int
+) -> Iterator[Event[T] | WatchError]:
+    """Hand out what an accepted watch brings, until it ends or the machine has enough of it.
+
+    Live events take a short way, with no call per event but decoding; all else, also what is odd about a live event,
+    is the machine's. Both ways come to the same, as a test of random streams proves.
+    """
+    decode, api_version, kind, clock = source.decode, source.api_version, source.kind, vitals.clock
+    opened = clock()
+    fruitful = False
+    lines = Lines()
+    blocks = body.blocks()
+    failure: Exception | None = None
+    while not stop.stopped:
+        try:
+            block = next(blocks, None)
+        except Unreachable as error:
+            block, failure = None, error
+        if block is None:
+            break
+        now = clock()
+        for line in lines.feed(block):
+            version = ""
+            if machine.state is State.WATCHING:
+                try:
+                    type_, raw = decode_frame(line)
+                    event: Any = LIVE[type_]
+                    obj = decode(raw, api_version, kind)
+                    version = version_of(obj, raw)
+                except Exception:
+                    version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
+            if version:
+                machine.version = version
+                vitals.heard_at = now
+                vitals.failing = False
+                fruitful = True
+                yield event(obj)
+                # Not before: what is synced was handed on, so that a store never claims a version it has not.
+                vitals.resource_version = version
+                if stop.stopped:
+                    return
+                continue
+            for item in machine.line(line):
+                fruitful = True
+                yield item
+                if stop.stopped:
+                    return
+            if not machine.reading:
+                return
+            if machine.state is State.WATCHING:
+                vitals.resource_version = machine.version
+            body.idle_timeout = machine.idle_timeout
+    if stop.stopped:
+        return
+    _refuse_after_fork(owner)
+    lived = clock() - opened
+    if failure is None:
+        yield from machine.ended("closed", lived, fruitful, lines.rest())
+    elif isinstance(failure, IdleTimeout):
+        yield from machine.ended("idle", lived, fruitful)
+    else:
+        yield from machine.broke(failure)
