@@ -1,0 +1,285 @@
+"""Which kinds the server serves: the built-in ones, and those that CustomResourceDefinitions add."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .status import group_resource
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind in one served version: its names, its scope and the rules in which kinds differ."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[str, ...] = ()
+    singular: str = ""
+    stored_in: tuple[str, str] = ("", "")  # (group, plural) of the collection that holds the objects
+    fields: Mapping[str, str] = field(default_factory=dict)  # selectable field -> path in the stored object
+    generation: bool = False  # metadata.generation counts the changes of the spec
+    resets_status: bool = True  # a status sent on create is dropped
+    unconditional_update: bool = True  # PUT without a resourceVersion is allowed
+    create_on_update: bool = False  # PUT creates what is missing
+    returns_deleted: bool = False  # DELETE answers with the object rather than with a Status
+    custom: bool = False  # defined by a CustomResourceDefinition
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
+
+    @property
+    def group_resource(self) -> str:
+        return group_resource(self.group, self.plural)
+
+    @property
+    def has_status(self) -> bool:
+        return "status" in self.subresources
+
+    def with_subresource(self, name: str) -> bool:
+        return name in self.subresources
+
+    def key(self, namespace: str, name: str) -> str:
+        return f"{namespace}/{name}" if self.namespaced else name
+
+
+_POD_FIELDS = (
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+)
+_EVENT_FIELDS = {
+    **{f"involvedObject.{name}": f"involvedObject.{name}" for name in (
+        "kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")},
+    "reason": "reason",
+    "reportingComponent": "reportingComponent",
+    "source": "source.component",
+    "type": "type",
+}  # fmt: skip
+_NEW_EVENT_FIELDS = {
+    **{key.replace("involvedObject", "regarding"): path for key, path in _EVENT_FIELDS.items()},
+    "reportingController": "reportingComponent",
+}
+
+
+def _same(*paths: str) -> dict[str, str]:
+    return {path: path for path in paths}
+
+
+# Each row: kind, plural, short names, traits. Traits: c cluster-scoped · s status · S scale · g generation · a category "all" ·
+# k keeps a status sent on create · v PUT needs a resourceVersion · u PUT creates what is missing · d DELETE returns the object ·
+# o create only
+_BUILT_IN: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "v1": (
+        ("Binding", "bindings", "", "o"),
+        ("ConfigMap", "configmaps", "cm", ""),
+        ("Endpoints", "endpoints", "ep", "u"),
+        ("Event", "events", "ev", "u"),
+        ("LimitRange", "limitranges", "limits", "u"),
+        ("Namespace", "namespaces", "ns", "cs"),
+        ("Node", "nodes", "no", "csk"),
+        ("PersistentVolume", "persistentvolumes", "pv", "csd"),
+        ("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", "sd"),
+        ("Pod", "pods", "po", "sagd"),
+        ("PodTemplate", "podtemplates", "", "gd"),
+        ("ReplicationController", "replicationcontrollers", "rc", "sSagd"),
+        ("ResourceQuota", "resourcequotas", "quota", "sd"),
+        ("Secret", "secrets", "", ""),
+        ("Service", "services", "svc", "sad"),
+        ("ServiceAccount", "serviceaccounts", "sa", "d"),
+    ),
+    "admissionregistration.k8s.io/v1": (
+        ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "", "cgv"),
+        ("ValidatingAdmissionPolicy", "validatingadmissionpolicies", "", "csgv"),
+        ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", "", "cgv"),
+        ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", "", "cgv"),
+    ),
+    "apiextensions.k8s.io/v1": (("CustomResourceDefinition", "customresourcedefinitions", "crd crds", "csgv"),),
+    "apiregistration.k8s.io/v1": (("APIService", "apiservices", "", "csv"),),
+    "apps/v1": (
+        ("ControllerRevision", "controllerrevisions", "", ""),
+        ("DaemonSet", "daemonsets", "ds", "sag"),
+        ("Deployment", "deployments", "deploy", "sSag"),
+        ("ReplicaSet", "replicasets", "rs", "sSag"),
+        ("StatefulSet", "statefulsets", "sts", "sSag"),
+    ),
+    "authentication.k8s.io/v1": (
+        ("SelfSubjectReview", "selfsubjectreviews", "", "co"),
+        ("TokenReview", "tokenreviews", "", "co"),
+    ),
+    "authorization.k8s.io/v1": (
+        ("LocalSubjectAccessReview", "localsubjectaccessreviews", "", "o"),
+        ("SelfSubjectAccessReview", "selfsubjectaccessreviews", "", "co"),
+        ("SelfSubjectRulesReview", "selfsubjectrulesreviews", "", "co"),
+        ("SubjectAccessReview", "subjectaccessreviews", "", "co"),
+    ),
+    "autoscaling/v2": (("HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa", "sa"),),
+    "autoscaling/v1": (("HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa", "sa"),),
+    "batch/v1": (("CronJob", "cronjobs", "cj", "sag"), ("Job", "jobs", "", "sag")),
+    "certificates.k8s.io/v1": (("CertificateSigningRequest", "certificatesigningrequests", "csr", "cs"),),
+    "coordination.k8s.io/v1": (("Lease", "leases", "", "uv"),),
+    "discovery.k8s.io/v1": (("EndpointSlice", "endpointslices", "", "g"),),
+    "events.k8s.io/v1": (("Event", "events", "ev", "u"),),
+    "flowcontrol.apiserver.k8s.io/v1": (
+        ("FlowSchema", "flowschemas", "", "csgv"),
+        ("PriorityLevelConfiguration", "prioritylevelconfigurations", "", "csgv"),
+    ),
+    "networking.k8s.io/v1": (
+        ("IPAddress", "ipaddresses", "ip", "c"),
+        ("Ingress", "ingresses", "ing", "sg"),
+        ("IngressClass", "ingressclasses", "", "cg"),
+        ("NetworkPolicy", "networkpolicies", "netpol", "g"),
+        ("ServiceCIDR", "servicecidrs", "", "cs"),
+    ),
+    "node.k8s.io/v1": (("RuntimeClass", "runtimeclasses", "", "cv"),),
+    "policy/v1": (("PodDisruptionBudget", "poddisruptionbudgets", "pdb", "sgv"),),
+    "rbac.authorization.k8s.io/v1": (
+        ("ClusterRole", "clusterroles", "", "cu"),
+        ("ClusterRoleBinding", "clusterrolebindings", "", "cu"),
+        ("Role", "roles", "", "u"),
+        ("RoleBinding", "rolebindings", "", "u"),
+    ),
+    "resource.k8s.io/v1": (
+        ("DeviceClass", "deviceclasses", "", "cg"),
+        ("ResourceClaim", "resourceclaims", "", "s"),
+        ("ResourceClaimTemplate", "resourceclaimtemplates", "", ""),
+        ("ResourceSlice", "resourceslices", "", "cg"),
+    ),
+    "scheduling.k8s.io/v1": (("PriorityClass", "priorityclasses", "pc", "cg"),),
+    "storage.k8s.io/v1": (
+        ("CSIDriver", "csidrivers", "", "cgv"),
+        ("CSINode", "csinodes", "", "cv"),
+        ("CSIStorageCapacity", "csistoragecapacities", "", ""),
+        ("StorageClass", "storageclasses", "sc", "c"),
+        ("VolumeAttachment", "volumeattachments", "", "csv"),
+        ("VolumeAttributesClass", "volumeattributesclasses", "vac", "c"),
+    ),
+}
+
+_FIELDS: dict[str, Mapping[str, str]] = {
+    "v1/pods": _same(*_POD_FIELDS),
+    "v1/events": _EVENT_FIELDS,
+    "events.k8s.io/v1/events": _NEW_EVENT_FIELDS,
+    "v1/namespaces": {"status.phase": "status.phase", "name": "metadata.name"},
+    "v1/nodes": _same("spec.unschedulable"),
+    "v1/replicationcontrollers": _same("status.replicas"),
+    "v1/secrets": _same("type"),
+    "v1/services": _same("spec.clusterIP", "spec.type"),
+    "v1/persistentvolumes": {"name": "metadata.name"},
+    "apps/v1/replicasets": _same("status.replicas"),
+    "batch/v1/jobs": {"status.successful": "status.succeeded"},
+    "certificates.k8s.io/v1/certificatesigningrequests": _same("spec.signerName"),
+    "resource.k8s.io/v1/resourceslices": _same("spec.nodeName", "spec.driver"),
+}
+_EXTRA_SUBRESOURCES = {"pods": ("binding", "ephemeralcontainers", "eviction", "resize"), "namespaces": ("finalize",)}
+_CATEGORIES = {"customresourcedefinitions": ("api-extensions",)}
+_COLLECTIONS = {("events.k8s.io", "events"): ("", "events")}
+
+
+def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
+    kind, plural, short_names, traits = row
+    group, _, version = api_version.rpartition("/")
+    subresources = (*_EXTRA_SUBRESOURCES.get(plural, ()),)
+    subresources += ("status",) if "s" in traits else ()
+    subresources += ("scale",) if "S" in traits else ()
+    categories = _CATEGORIES.get(plural, ()) if "crd" in short_names or plural in _CATEGORIES else ()
+    if group in ("admissionregistration.k8s.io", "apiregistration.k8s.io"):
+        categories += ("api-extensions",)
+    return Resource(
+        group=group,
+        version=version,
+        kind=kind,
+        plural=plural,
+        namespaced="c" not in traits,
+        short_names=tuple(short_names.split()),
+        categories=categories + (("all",) if "a" in traits else ()),
+        verbs=("create",) if "o" in traits else ALL_VERBS,
+        subresources=tuple(sorted(subresources)),
+        singular=kind.lower(),
+        stored_in=_COLLECTIONS.get((group, plural), (group, plural)),
+        fields=_FIELDS.get(f"{api_version}/{plural}", {}),
+        generation="g" in traits,
+        resets_status="s" in traits and "k" not in traits,
+        unconditional_update="v" not in traits,
+        create_on_update="u" in traits,
+        returns_deleted="d" in traits,
+    )
+
+
+def built_in_resources() -> list[Resource]:
+    """The kinds of a bare kube-apiserver."""
+    return [_built_in(api_version, row) for api_version, rows in _BUILT_IN.items() for row in rows]
+
+
+class Kinds:
+    """The kinds served now. Read without a lock: every change replaces the mappings."""
+
+    def __init__(self, resources: Iterable[Resource] = ()) -> None:
+        self._lock = threading.Lock()  # guards the replacement of the mappings, not their reading
+        self._served: dict[tuple[str, str, str], Resource] = {}
+        self._by_kind: dict[tuple[str, str], Resource] = {}
+        self.add(resources or built_in_resources())
+
+    def add(self, resources: Iterable[Resource]) -> None:
+        with self._lock:
+            self._replace([*self._served.values(), *resources])
+
+    def remove(self, group: str, plural: str) -> None:
+        with self._lock:
+            self._replace([one for one in self._served.values() if (one.group, one.plural) != (group, plural)])
+
+    def _replace(self, resources: Iterable[Resource]) -> None:
+        served = {(one.group, one.version, one.plural): one for one in resources}
+        self._by_kind = {(one.api_version, one.kind): one for one in served.values()}
+        self._served = served
+
+    def all(self) -> list[Resource]:
+        return list(self._served.values())
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        return self._served.get((group, version, plural))
+
+    def of(self, api_version: str, kind: str) -> Resource | None:
+        """The resource of an object's ``apiVersion`` and ``kind``."""
+        return self._by_kind.get((api_version, kind))
+
+    def named(self, name: str) -> Resource | None:
+        """The resource behind one of kubectl's names: ``pods``, ``po``, ``Pod``, ``deployments.apps``."""
+        plain, _, group = name.partition(".")
+        lowered = plain.lower()
+        for one in self._served.values():
+            names = (one.plural, one.singular, one.kind.lower(), *one.short_names)
+            if lowered in names and (not group or group in (one.group, f"{one.version}.{one.group}")):
+                return one
+        return None
+
+    def groups(self) -> dict[str, list[str]]:
+        """Each group with its versions, the preferred one first; the core group is ``""``."""
+        groups: dict[str, list[str]] = {}
+        for one in self._served.values():
+            versions = groups.setdefault(one.group, [])
+            if one.version not in versions:
+                versions.append(one.version)
+        return groups
+
+    def served(self, group: str, version: str) -> list[Resource]:
+        return [one for one in self._served.values() if (one.group, one.version) == (group, version)]

@@ -1,0 +1,120 @@
+"""How stored objects are written out: whole, metadata only, or as a Table; one by one and as lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from .kinds import Resource
+from .storage import Entry
+
+Json = dict[str, Any]
+
+_PARTIAL_HEAD = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1",'
+
+
+class Renderer(Protocol):
+    """One form of the answer, for one kind."""
+
+    def one(self, entry: Entry) -> bytes:
+        """The object on its own."""
+
+    def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
+        """A list; ``metadata`` is the list's own."""
+
+    def bookmark(self, metadata: Json) -> bytes:
+        """The object of a bookmark: a version and perhaps annotations."""
+
+
+class WholeRenderer:
+    """Objects as they are: typed lists leave apiVersion and kind of their items out, lists of custom resources do not."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        type_meta = {"kind": resource.kind, "apiVersion": resource.api_version}
+        self._head = msgspec.json.encode(type_meta)[:-1] + b","
+        self._list_head = {"kind": resource.list_kind, "apiVersion": resource.api_version}
+
+    def one(self, entry: Entry) -> bytes:
+        return self._head + self.raw(entry)[1:]
+
+    def raw(self, entry: Entry) -> bytes:
+        return entry.raw
+
+    def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
+        items = map(self.one, entries) if self._resource.custom else map(self.raw, entries)
+        return _list(self._list_head, metadata, b",".join(items))
+
+    def bookmark(self, metadata: Json) -> bytes:
+        return self._head + msgspec.json.encode({"metadata": metadata})[1:]
+
+
+class ConvertingRenderer(WholeRenderer):
+    """As ``WholeRenderer``, for a kind stored in another shape than the one asked for."""
+
+    def __init__(self, resource: Resource, convert: Callable[[Json], Json]) -> None:
+        super().__init__(resource)
+        self._convert = convert
+
+    def raw(self, entry: Entry) -> bytes:
+        return msgspec.json.encode(self._convert(entry.decode()))
+
+
+class PartialRenderer:
+    """PartialObjectMetadata and its list."""
+
+    def one(self, entry: Entry) -> bytes:
+        return _PARTIAL_HEAD + entry.render_partial()[1:]
+
+    def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
+        return _list(head, metadata, b",".join(map(self.one, entries)))
+
+    def bookmark(self, metadata: Json) -> bytes:
+        return _PARTIAL_HEAD + msgspec.json.encode({"metadata": metadata})[1:]
+
+
+class TableRenderer:
+    """Tables as kubectl prints them; in a watch (``columns_once``) only the first one names its columns."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        to_table: Callable[[list[Json], Json], Json],
+        *,
+        include: str = "Metadata",
+        columns_once: bool = False,
+    ) -> None:
+        self._to_table = to_table
+        self._include = include
+        self._type = {"kind": resource.kind, "apiVersion": resource.api_version}
+        self._columns_once = columns_once
+        self._columns_sent = False
+
+    def one(self, entry: Entry) -> bytes:
+        return self._render([self._type | entry.decode()], {"resourceVersion": str(entry.version)})
+
+    def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
+        return self._render([self._type | entry.decode() for entry in entries], metadata)
+
+    def bookmark(self, metadata: Json) -> bytes:
+        return self._render([self._type | {"metadata": metadata}], {"resourceVersion": metadata["resourceVersion"]})
+
+    def _render(self, objects: list[Json], metadata: Json) -> bytes:
+        table = self._to_table(objects, metadata)
+        for row, whole in zip(table.get("rows", ()), objects, strict=False):
+            if self._include == "Object":
+                row["object"] = whole
+            elif self._include == "None":
+                row.pop("object", None)
+        if self._columns_once and self._columns_sent:
+            table["columnDefinitions"] = None
+        self._columns_sent = True
+        return msgspec.json.encode(table)
+
+
+def _list(head: Json, metadata: Json, items: bytes) -> bytes:
+    opening = msgspec.json.encode(head | {"metadata": metadata})[:-1]
+    return b"".join((opening, b',"items":[', items, b"]}"))

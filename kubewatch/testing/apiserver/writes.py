@@ -1,0 +1,203 @@
+"""HTTP's side of create, update, patch, delete and of subresources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .cluster import Cluster, DeleteOptions, WriteOptions
+from .http import Request, Response
+from .kinds import Resource
+from .listing import list_page, read_options
+from .reads import renderer_for
+from .render import Renderer, WholeRenderer
+from .routes import Route, is_true
+from .status import ApiError, bad_request, invalid, success, unsupported_media_type
+from .storage import Entry
+
+Json = dict[str, Any]
+
+_JSON_PATCH = "application/json-patch+json"
+_MERGE_PATCH = "application/merge-patch+json"
+_STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
+_PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
+
+
+class Writes:
+    """Answers writes; every method may be called from any thread."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def answer(self, request: Request, route: Route) -> Response:
+        verbs: Mapping[str, Callable[[Request, Route], Response]] = {
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+        return verbs[route.verb](request, route)
+
+    def _create(self, request: Request, route: Route) -> Response:
+        renderer = renderer_for(request, route.resource, listing=False)
+        entry = self._cluster.create(route.resource, route.namespace, _body(request), _options(request, route))
+        return Response(201, renderer.one(entry) + b"\n")
+
+    def _update(self, request: Request, route: Route) -> Response:
+        renderer = renderer_for(request, route.resource, listing=False)
+        options = _options(request, route)
+        entry, created = self._cluster.replace(route.resource, route.namespace, route.name, _body(request), options)
+        return _written(renderer, entry, created)
+
+    def _patch(self, request: Request, route: Route) -> Response:
+        renderer = renderer_for(request, route.resource, listing=False)
+        options, kind = _options(request, route), _media_type(request)
+        if kind == _APPLY_PATCH:
+            if not request.query.get("fieldManager"):
+                why = "fieldManager: Required value: is required for apply patch"
+                raise invalid("meta.k8s.io", "PatchOptions", "", [_required_manager(why)])
+            entry, created = self._cluster.apply(
+                route.resource, route.namespace, route.name, _applied(request), options
+            )
+            return _written(renderer, entry, created)
+        change = _change(kind, route.resource, _decoded(request))
+        return _written(renderer, self._cluster.patch(route.resource, route.namespace, route.name, change, options))
+
+    def _delete(self, request: Request, route: Route) -> Response:
+        resource, options = route.resource, _delete_options(request)
+        entry, gone = self._cluster.delete(resource, route.namespace, route.name, options)
+        if gone and not resource.returns_deleted:
+            details = {"name": entry.name, "group": resource.group, "kind": resource.plural, "uid": entry.uid}
+            status = success({key: value for key, value in details.items() if value})
+            return Response(200, msgspec.json.encode(status) + b"\n")
+        return Response(200, renderer_for(request, resource, listing=False).one(entry) + b"\n")
+
+    def _delete_collection(self, request: Request, route: Route) -> Response:
+        resource, options = route.resource, _delete_options(request)
+        chosen = read_options(request.query, resource, watch=False)
+        page = list_page(self._cluster.storage, resource, route.namespace, chosen)
+        for entry in page.entries:
+            try:
+                self._cluster.delete(resource, entry.namespace, entry.name, options)
+            except ApiError as error:
+                if error.reason != "NotFound":  # somebody else was quicker
+                    raise
+        return Response(200, WholeRenderer(resource).many(page.entries, page.metadata) + b"\n")
+
+
+def _written(renderer: Renderer, entry: Entry, created: bool = False) -> Response:
+    return Response(201 if created else 200, renderer.one(entry) + b"\n")
+
+
+def _media_type(request: Request) -> str:
+    kind = request.header("content-type").partition(";")[0].strip()
+    if kind not in _PATCHES:
+        raise unsupported_media_type(", ".join(_PATCHES))
+    return kind
+
+
+def _body(request: Request) -> Json:
+    kind = request.header("content-type").partition(";")[0].strip()
+    if kind not in ("application/json", ""):
+        raise unsupported_media_type()
+    document: Json = _decoded(request)
+    return document
+
+
+def _decoded(request: Request) -> Any:
+    try:
+        return msgspec.json.decode(request.body)
+    except msgspec.MsgspecError as error:
+        raise bad_request(f"the body is no JSON: {error}") from error
+
+
+def _applied(request: Request) -> Json:
+    try:
+        document: Json = msgspec.json.decode(request.body)
+    except msgspec.MsgspecError as error:
+        raise bad_request(f"this server reads apply patches in JSON only (which is YAML too): {error}") from error
+    return document
+
+
+def _change(kind: str, resource: Resource, patch: Any) -> Callable[[Json], Json]:
+    """The patch as a function from the object as it is to the object as it shall be."""
+    from .patch import PatchError, json_patch, merge_patch, strategic_merge_patch
+
+    if kind == _STRATEGIC_PATCH and resource.custom:
+        raise unsupported_media_type(", ".join(one for one in _PATCHES if one != _STRATEGIC_PATCH))
+
+    def change(document: Json) -> Json:
+        try:
+            if kind == _JSON_PATCH:
+                patched: Json = json_patch(document, patch)
+            elif kind == _MERGE_PATCH:
+                patched = merge_patch(document, patch)
+            else:
+                patched = strategic_merge_patch(document, patch, resource.kind, resource.api_version)
+        except PatchError as error:
+            raise ApiError(error.code, error.reason, str(error)) from error
+        return patched
+
+    return change
+
+
+def _options(request: Request, route: Route) -> WriteOptions:
+    query = request.query
+    agent = request.header("user-agent").partition("/")[0]
+    return WriteOptions(
+        manager=(query.get("fieldManager") or agent or "unknown")[:128],
+        dry_run=_dry_run(query.get("dryRun", "")),
+        subresource=route.subresource,
+        force=is_true(query.get("force")),
+    )
+
+
+def _dry_run(value: str) -> bool:
+    if value not in ("", "All"):
+        raise invalid("meta.k8s.io", "Options", "", [{
+            "reason": "FieldValueNotSupported",
+            "message": f'Unsupported value: "{value}": supported values: "All"',
+            "field": "dryRun",
+        }])  # fmt: skip
+    return value == "All"
+
+
+def _required_manager(why: str) -> Json:
+    return {"reason": "FieldValueRequired", "message": why.partition(": ")[2], "field": "fieldManager"}
+
+
+def _delete_options(request: Request) -> DeleteOptions:
+    """From the body if there is one, else from the query."""
+    query = request.query
+    body = _decoded(request) if request.body.strip() else {}
+    if not isinstance(body, dict):
+        raise bad_request("the body is no DeleteOptions object")
+    preconditions = body.get("preconditions") or {}
+    grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
+    dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    return DeleteOptions(
+        dry_run=any(_dry_run(value) for value in dry_run),
+        uid=preconditions.get("uid") or "",
+        resource_version=preconditions.get("resourceVersion") or "",
+        propagation=_propagation(body, query),
+        grace_seconds=None if grace in (None, "") else int(grace),
+    )
+
+
+def _propagation(body: Json, query: Mapping[str, str]) -> str:
+    orphan = body.get("orphanDependents", query.get("orphanDependents"))
+    if orphan is not None:
+        return "Orphan" if orphan in (True, "true") else "Background"
+    wanted = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
+    if wanted not in ("", "Background", "Foreground", "Orphan"):
+        supported = '"Foreground", "Background", "Orphan", "nil"'
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [{
+            "reason": "FieldValueInvalid",
+            "message": f'Invalid value: "{wanted}": DeletionPropagation need to be one of {supported}',
+            "field": "propagationPolicy",
+        }])  # fmt: skip
+    return str(wanted)
