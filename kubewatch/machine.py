@@ -84,7 +84,7 @@ class Machine(Generic[T]):
         self.version = ""  # up to which everything was handed out; means nothing before INIT_LISTED
         self._source = source
         self._config = config
-        self._vitals = vitals
+        self.vitals = vitals
         self._streaming = config.initial_list != "list_watch" and config.bookmarks
         self._continue = ""
         self._patience = Patience(config)
@@ -159,7 +159,7 @@ class Machine(Generic[T]):
                 return
         if not page.continue_:
             self.state = State.INIT_LISTED
-            self._vitals.resource_version = self.version
+            self.vitals.resource_version = self.version
             yield InitDone()
 
     def list_failed(self, error: Exception) -> Iterable[WatchError]:
@@ -187,7 +187,7 @@ class Machine(Generic[T]):
         if isinstance(error, ApiError) and expired(error):
             self._restart("expired")
         else:
-            self._vitals.restarts["failed"] += 1
+            self.vitals.restarts["failed"] += 1
         return (self._failed(WatchStartFailed(f"watching {self._what} failed to start: {error}", error)),)
 
     def line(self, line: bytes) -> Iterable[Event[T] | WatchError]:
@@ -235,7 +235,7 @@ class Machine(Generic[T]):
             fruitful = fruitful or bool(items)
             if not self.reading:
                 return items
-        self._vitals.restarts[how] += 1
+        self.vitals.restarts[how] += 1
         worn_out = self._patience.worn_out(how, lived=lived, fruitful=fruitful, framed=fruitful or self._framed)
         log.log(
             logging.INFO if self._patience.silences > 1 else logging.DEBUG,
@@ -257,7 +257,7 @@ class Machine(Generic[T]):
 
     def broke(self, error: Exception) -> Iterable[WatchError]:
         """The connection of the watch broke."""
-        self._vitals.restarts["failed"] += 1
+        self.vitals.restarts["failed"] += 1
         self._leave_watch()
         return (self._failed(WatchFailed(f"the watch of {self._what} broke: {error}", error)),)
 
@@ -291,14 +291,14 @@ class Machine(Generic[T]):
         self._patience.bookmarked = True
         if self.state is State.WATCHING:
             if bookmark.resource_version:
-                self.version = self._vitals.resource_version = bookmark.resource_version
+                self.version = self.vitals.resource_version = bookmark.resource_version
             return ()
         if INITIAL_EVENTS_END not in bookmark.annotations:
             return ()
         if not bookmark.resource_version:
             return self._no_version("the end bookmark of the initial events of")
         self.state = State.WATCHING
-        self.version = self._vitals.resource_version = bookmark.resource_version
+        self.version = self.vitals.resource_version = bookmark.resource_version
         self._unfinished = 0
         return (InitDone(), *(Delete(obj) for obj in self._deleted.values()))
 
@@ -345,8 +345,8 @@ class Machine(Generic[T]):
     def _undecodable(self, raw: bytes, error: Exception) -> DecodeFailed:
         """The item for an object that does not decode. It is no failure of the watch, which goes on."""
         failure = undecodable(self._source.kind, raw, error)
-        self._vitals.dropped += 1
-        self._vitals.last_error = failure
+        self.vitals.dropped += 1
+        self.vitals.last_error = failure
         log.warning(
             "%s", failure, extra=self._extra | {"namespace": failure.namespace, "object_name": failure.object_name}
         )
@@ -360,17 +360,17 @@ class Machine(Generic[T]):
     # Notes
 
     def _heard(self) -> None:
-        self._vitals.heard()
-        self._vitals.failing = False
+        self.vitals.heard()
+        self.vitals.failing = False
 
     def _failed(self, error: WatchError) -> WatchError:
-        self._vitals.failed(error)
+        self.vitals.failed(error)
         log.log(logging.WARNING if error.code == 403 else logging.INFO, "%s", error, extra=self._extra)
         return error
 
     def _restart(self, cause: str) -> None:
         """Begin anew: nothing known counts any more."""
-        self._vitals.restarts[cause] += 1
+        self.vitals.restarts[cause] += 1
         self.state = State.EMPTY
 
     def _leave_watch(self, *, at_once: bool = False) -> None:
@@ -384,7 +384,7 @@ class Machine(Generic[T]):
 
     def _fall_back(self, why: str) -> None:
         self._streaming = False
-        self._vitals.restarts["refused"] += 1
+        self.vitals.restarts["refused"] += 1
         log.log(
             logging.WARNING if self._config.initial_list == "streaming" else logging.INFO,
             "the server does not stream the initial %s, which are listed instead: %s",
