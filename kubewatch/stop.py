@@ -52,7 +52,10 @@ class Stop:
         """Whether the stream is to end: `stop()` was called, the deadline passed, or a followed event is set."""
         if self._stopped:
             return True
-        if (self._deadline is not None and self._clock() >= self._deadline) or any(e.is_set() for e in self._followed):
+        if (self._deadline is not None and self._clock() >= self._deadline) or (
+            # Asked once per event by whoever follows none: no generator is made for them.
+            self._followed and any(e.is_set() for e in self._followed)
+        ):
             self.stop()
             return True
         return False
