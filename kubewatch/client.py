@@ -1,0 +1,351 @@
+"""`Client`: how to reach a cluster. Finds it, keeps its credentials fresh, and sends requests over kept connections."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+
+import kubewatch
+
+from . import kubeconfig
+from .credentials import Access, Credentials, Loaded
+from .decode import Status, decode_status
+from .errors import ApiError, AuthError, InvalidInput, Unreachable
+from .http1 import Head, encode_request
+from .params import encode_query
+from .stop import Stop
+from .wire import Stale, Wire
+
+if TYPE_CHECKING:
+    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+
+V = TypeVar("V")
+logger = logging.getLogger(__name__)
+
+# Seconds without a byte of an answer.
+TIMEOUT = 30.0
+
+# Bytes of an error's body that are read.
+ERROR_LIMIT = 65536
+
+# Characters of an error that is no Status.
+MESSAGE_LIMIT = 1000
+
+# Connections that are kept for the next request, and for how many seconds. Load balancers forget sooner or later.
+KEPT = 8
+KEPT_FOR = 60.0
+
+# Seconds. A server that asks for a longer pause has lost its wits, and our own backoff decides.
+LONGEST_PAUSE = 3600.0
+
+UNPARSED = "Failed to parse error data"
+
+
+class Response(msgspec.Struct, frozen=True):
+    """A successful answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """How to reach one cluster; made once, shared by all threads.
+
+    >>> Client()                                   # $KUBECONFIG, ~/.kube/config, or the service account of this pod
+    Client(not connected yet)
+
+    - `source`: a Configuration or an ApiClient of the official client, of which we read the settings and send nothing
+      through it; None finds a cluster, at the first request.
+    - `loader`: makes a fresh Configuration; called when credentials are refused. What we found ourselves needs none.
+    - `compress`: whether to ask for compressed lists. None: only where the server is out on the internet, as
+      within a data centre compressing takes longer than sending.
+
+    No request is made, no file read before the first request. Credentials that expire or are refused are loaded again,
+    by one thread for all. A fork's child gets connections of its own. Raises InvalidInput; requests raise ApiError,
+    AuthError, Unreachable.
+    """
+
+    def __init__(
+        self,
+        source: Configuration | ApiClient | None = None,
+        *,
+        loader: Callable[[], Configuration] | None = None,
+        compress: bool | None = None,
+    ) -> None:
+        if source is not None and not hasattr(getattr(source, "configuration", source), "auth_settings"):
+            raise InvalidInput(
+                "Client takes a Configuration or an ApiClient of the official client, or nothing, "
+                f"not {type(source).__name__}"
+            )
+        load: Callable[[], Loaded] | None = None
+        if loader is not None:
+            own = loader
+            load = lambda: _loaded(own)  # noqa: E731  # as short as what it says
+        elif source is None:
+            load = kubeconfig.find
+        self._start(Credentials(load, source), compress)
+
+    @classmethod
+    def from_kubeconfig(cls, paths: str | None = None, context: str | None = None) -> Client:
+        """A client for one context of a kubeconfig file, or of several joined by `:`; None: the current ones."""
+        client = cls.__new__(cls)
+        client._start(Credentials(lambda: kubeconfig.from_kubeconfig(paths, context)), None)
+        return client
+
+    def _start(self, credentials: Credentials, compress: bool | None) -> None:
+        self._credentials = credentials
+        self._compress = compress
+        self._after_fork()
+        _clients.add(self)
+
+    def _after_fork(self) -> None:
+        # Guards `_idle` and `_memos`; never held while a request is under way.
+        self._lock = threading.Lock()
+        self._idle: list[Wire] = []
+        self._memos: dict[Callable[[Client], object], object] = {}
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context or of the pod; `default` where none is given. Raises AuthError."""
+        return self._credentials.current().namespace
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Response:
+        """Send one request and return its answer; blocks the calling thread.
+
+        >>> Client().request("GET", "/version").body                            # doctest: +SKIP
+        b'{"major": "1", ...
+
+        `timeout` is in seconds without a byte of an answer; connecting may take 5 s more. A GET is sent again when a
+        kept connection turns out to be closed; anything is sent again, once, when credentials were refused and there
+        are newer ones. Raises ApiError for a status of 300 and more, AuthError for 401, Unreachable.
+        """
+        wire, head = self.exchange(None, method, path, query=query, headers=headers, body=body, timeout=timeout)
+        try:
+            data = wire.read_all(timeout)
+        except BaseException:
+            wire.close()
+            raise
+        self._keep(wire)
+        return Response(head.status, head.headers, data)
+
+    def exchange(
+        self,
+        wire: Wire | None,
+        method: str,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = TIMEOUT,
+        stop: Stop | None = None,
+    ) -> tuple[Wire, Head]:
+        """Like `request`, up to the head of a successful answer; the body is left to be read from the wire returned.
+
+        `wire` is an open connection of the caller's own, to be used if it still serves; it is closed if not. With a
+        `stop`, connections are made for it alone and not kept.
+        """
+        text = encode_query(query)
+        target = f"{path}?{text}" if text else path
+        what = f"{method} {path}"
+        refused: Access | None = None
+        while True:
+            access = self._credentials.current()
+            if wire is not None and wire.dialer is not access.dialer:
+                wire.close()
+                wire = None
+            if wire is None and stop is None:
+                wire = self._kept(access)
+            wire, head = self._ask(access, wire, method, target, headers or {}, body, timeout, stop)
+            if 200 <= head.status < 300:
+                return wire, head
+            try:
+                data = wire.read_all(timeout, ERROR_LIMIT)
+            except Unreachable:
+                data = b""  # the status says enough
+            finally:
+                wire.close()
+            wire = None
+            error = api_error(head, data, what)
+            if head.status != 401:
+                raise error
+            if refused is not None or not self._credentials.renew(access):
+                raise AuthError(f"{error}. {self._advice()}") from error
+            refused = access
+
+    def _ask(
+        self,
+        access: Access,
+        wire: Wire | None,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+        stop: Stop | None,
+    ) -> tuple[Wire, Head]:
+        while True:
+            wire = wire or Wire(access.dialer, stop)
+            try:
+                compress = wire.global_peer if self._compress is None else self._compress
+                own = {"accept": "application/json", "accept-encoding": "gzip" if compress else "identity"}
+                own |= {"user-agent": user_agent()} | {name.lower(): value for name, value in headers.items()}
+                lines = [*access.dialer.headers, *own.items(), *access.headers]
+                request = encode_request(method, access.dialer.target + target, lines, body)
+                return wire, wire.ask(method, request, timeout)
+            except Stale as error:
+                wire.close()
+                if method != "GET":
+                    raise Unreachable(f"{error}; whether it carried out the {method} is not known") from error
+                wire = None
+            except BaseException:
+                wire.close()
+                raise
+
+    def _kept(self, access: Access) -> Wire | None:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                wire = self._idle.pop()
+            young = time.monotonic() - wire.idle_since < KEPT_FOR
+            if young and wire.dialer is access.dialer and wire.reusable:
+                return wire
+            wire.close()
+
+    def _keep(self, wire: Wire) -> None:
+        if wire.reusable:
+            wire.idle_since = time.monotonic()
+            with self._lock:
+                if len(self._idle) < KEPT:
+                    self._idle.append(wire)
+                    return
+        wire.close()
+
+    def _advice(self) -> str:
+        if self._credentials.reloadable:
+            return "Loading the credentials again did not help: log in anew, or give the client other ones"
+        return "Give Client(..., loader=...) a function that makes a fresh Configuration, and it will be called"
+
+    def memo(self, make: Callable[[Client], V]) -> V:
+        """What `make(self)` returned when it was asked for first: for rooms that remember things about a cluster."""
+        with self._lock:
+            if make not in self._memos:
+                self._memos[make] = make(self)
+            return cast(V, self._memos[make])
+
+    def close(self) -> None:
+        """Close the connections that are kept; the client can go on to be used."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for wire in idle:
+            wire.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        url = self._credentials.url
+        return f"Client({url or 'not connected yet'})"
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "a Client cannot be pickled: it holds connections and credentials. Make one in each process, as "
+            "Client() or Client.from_kubeconfig(...)"
+        )
+
+
+def user_agent() -> str:
+    """Who asks, as servers log it."""
+    return f"kubewatch/{kubewatch.__version__} (python {platform.python_version()})"
+
+
+def _loaded(loader: Callable[[], Configuration]) -> Loaded:
+    try:
+        return Loaded(loader())
+    except Exception as error:  # the user's function: it may raise anything
+        raise AuthError(f"the loader of the Client failed: {type(error).__name__}: {error}") from error
+
+
+def api_error(head: Head, body: bytes, request: str) -> ApiError:
+    """The error that an answer with a status of 300 and more is.
+
+    A body that is no Status becomes the message as it is, trimmed.
+    """
+    try:
+        status = decode_status(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        text = body.decode(errors="backslashreplace").strip()[:MESSAGE_LIMIT]
+        if 300 <= head.status < 400:
+            text = (
+                f"the server sends us on to {head.headers.get('location', 'nowhere')}: use that address. {text}".strip()
+            )
+        status = Status("Status", head.status, UNPARSED, text or head.reason)
+    return ApiError(
+        status.code or head.status,
+        status.reason or head.reason,
+        status.message,
+        details=status.details,
+        retry_after=retry_after(head.headers.get("retry-after"), status),
+        request=request,
+    )
+
+
+def retry_after(header: str | None, status: Status | None = None) -> float | None:
+    """The seconds that a server asks us to wait: a Retry-After header in seconds or as a date, or what a Status says.
+
+    None for none and for absurd ones.
+
+    >>> retry_after("30"), retry_after("18446744073709551615"), retry_after("soon")
+    (30.0, None, None)
+    """
+    seconds: float | None = None
+    if header is not None and header.isascii() and header.isdecimal():
+        seconds = float(header)
+    elif header is not None:
+        try:
+            seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
+        except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone
+            seconds = None
+    elif status is not None:
+        value = status.details.get("retryAfterSeconds")
+        seconds = float(value) if isinstance(value, int) and value > 0 else None
+    return None if seconds is None or seconds > LONGEST_PAUSE else max(seconds, 0.0)
+
+
+# Every client of this process, so that a fork's child can give each new locks and connections.
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+
+
+def _renew_clients() -> None:
+    for client in list(_clients):
+        client._after_fork()
+        client._credentials.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_clients)

@@ -1,0 +1,217 @@
+"""Finding a cluster: kubeconfig files and the service account of a pod, loaded by the official client's own loaders.
+
+Two things are done differently from there. An exec plugin that fails is an error with the plugin's own words, where the
+official loader goes on without credentials. And what was loaded says how long it lasts.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .credentials import Loaded, redact
+from .errors import AuthError
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+# Seconds after which a token in a file is read again: the kubelet and other writers replace it long before it expires.
+TOKEN_FILE_LIFETIME = 60.0
+
+# Seconds; a plugin may have to wait for a person to log in.
+PLUGIN_TIMEOUT = 120.0
+
+# Characters of a plugin's output in an error message.
+_SHOWN = 2000
+
+
+def find() -> Loaded:
+    """The cluster that this machine is set up for: $KUBECONFIG, then ~/.kube/config, then the pod's service account.
+
+    Raises AuthError.
+    """
+    named = os.environ.get("KUBECONFIG", "")
+    paths = named or "~/.kube/config"
+    if any(os.path.exists(os.path.expanduser(path)) for path in paths.split(os.pathsep) if path):
+        return from_kubeconfig(paths)
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return from_service_account()
+    raise AuthError(
+        f"no cluster found: {'$KUBECONFIG is ' + named if named else paths}, which does not exist, and this is not a "
+        "pod. Set KUBECONFIG, or give Client(...) a Configuration"
+    )
+
+
+def from_service_account() -> Loaded:
+    """The cluster that this pod runs in, as the pod's service account."""
+    configuration = _new_configuration()
+    official: Any = importlib.import_module("kubernetes.config.incluster_config")
+    try:
+        loader = official.InClusterConfigLoader(str(SERVICE_ACCOUNT / "token"), str(SERVICE_ACCOUNT / "ca.crt"), False)
+        loader.load_and_set(configuration)
+        namespace = SERVICE_ACCOUNT.joinpath("namespace").read_text().strip()
+    except Exception as error:  # the official loader's own errors, and those of reading files
+        raise AuthError(f"the pod's service account cannot be loaded: {error}") from error
+    return Loaded(configuration, namespace, TOKEN_FILE_LIFETIME)
+
+
+def from_kubeconfig(paths: str | None = None, context: str | None = None) -> Loaded:
+    """A context of one or several kubeconfig files (joined by `:`); None: those of `find`, the current context."""
+    paths = paths or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    configuration = _new_configuration()
+    official: Any = importlib.import_module("kubernetes.config.kube_config")
+    try:
+        _forget_lost_files()
+        files = official.KubeConfigMerger(paths)
+        if files.config is None:
+            raise AuthError(f"the kubeconfig {paths} does not exist")
+        loader = _loader_class()(
+            config_dict=files.config,
+            active_context=context,
+            config_base_path=None,
+            config_persister=files.save_changes,
+        )
+        loader.load_and_set(configuration)
+    except AuthError:
+        raise
+    except Exception as error:  # the official loader's own errors, YAML's, and those of reading files
+        raise AuthError(f"the kubeconfig {paths} cannot be loaded: {redact(str(error))}") from error
+    namespace = loader.current_context["context"].get("namespace") or "default"
+    return Loaded(configuration, namespace, loader.lifetime)
+
+
+def _new_configuration() -> Any:
+    return importlib.import_module("kubernetes.client.configuration").Configuration()
+
+
+@functools.cache
+def _loader_class() -> Any:
+    official: Any = importlib.import_module("kubernetes.config.kube_config")
+
+    class Loader(official.KubeConfigLoader):  # type: ignore[misc]  # the official loaders are untyped
+        """The official loader, with a way of its own to run exec plugins."""
+
+        lifetime: float | None = None
+
+        def _load_user_token(self) -> Any:
+            if "tokenFile" in self._user:
+                self.lifetime = TOKEN_FILE_LIFETIME
+            return super()._load_user_token()
+
+        def _load_from_exec_plugin(self) -> Any:
+            if "exec" not in self._user:
+                return None
+            folder = self._get_base_path(self._cluster.path)
+            status = run_plugin(self._user["exec"].value, self._cluster.value, folder)
+            if "token" in status:
+                self.token = f"Bearer {status['token']}"
+            if "clientCertificateData" in status:
+                self.cert_file = official._create_temp_file_with_content(status["clientCertificateData"])
+                self.key_file = official._create_temp_file_with_content(status["clientKeyData"])
+            self.lifetime = _lifetime(status.get("expirationTimestamp"))
+            return True
+
+    return Loader
+
+
+def _lifetime(expiration: str | None) -> float | None:
+    if not expiration:
+        return None
+    left = (msgspec.convert(expiration, datetime) - datetime.now(timezone.utc)).total_seconds()
+    # A little before its time, as clocks differ. The 1 s keeps a plugin that hands out old tokens from running always.
+    return max(left - min(60.0, left / 10), 1.0)
+
+
+def run_plugin(plugin: dict[str, Any], cluster: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Run an exec plugin and return the status of the ExecCredential that it prints.
+
+    Raises AuthError with what the plugin said on stderr. Where the plugin may talk to a person in a terminal, its
+    stderr goes there instead.
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+    """
+    mode = plugin.get("interactiveMode") or "IfAvailable"
+    interactive = mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
+    command = plugin.get("command") or ""
+    where = f"the credential plugin {command!r} of the kubeconfig"
+    if mode == "Always" and not interactive:
+        raise AuthError(f"{where} needs a terminal to run in: log in by `kubectl` first, or use other credentials")
+    spec: dict[str, Any] = {"interactive": interactive}
+    if plugin.get("provideClusterInfo"):
+        spec["cluster"] = _cluster_info(cluster)
+    info = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec}
+    try:
+        done = subprocess.run(
+            [command, *(plugin.get("args") or [])],
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if interactive else subprocess.PIPE,
+            cwd=folder or None,
+            env={
+                **os.environ,
+                **{pair["name"]: pair["value"] for pair in plugin.get("env") or []},
+                "KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode(),
+            },
+            timeout=PLUGIN_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise AuthError(f"{where} did not end within {PLUGIN_TIMEOUT:g} s") from None  # its output may hold a token
+    except OSError as error:
+        hint = f". {plugin['installHint']}" if plugin.get("installHint") else ""
+        raise AuthError(f"{where} cannot be run: {error.strerror}{hint}") from error
+    said = redact((done.stderr or b"").decode(errors="backslashreplace").strip())[-_SHOWN:]
+    if done.returncode != 0:
+        raise AuthError(f"{where} failed with exit status {done.returncode}: {said or 'it said nothing on stderr'}")
+    try:
+        answer = msgspec.json.decode(done.stdout, type=dict[str, Any])
+        status = msgspec.convert(answer.get("status"), dict[str, Any])
+    except msgspec.MsgspecError:
+        # Without the cause, which could quote the output.
+        raise AuthError(f"{where} did not print an ExecCredential with a status. {said}".rstrip()) from None
+    if answer.get("apiVersion") != info["apiVersion"]:
+        raise AuthError(
+            f"{where} speaks {answer.get('apiVersion')!r}, but the kubeconfig asks for {info['apiVersion']!r}"
+        )
+    pair = [key for key in ("clientCertificateData", "clientKeyData") if status.get(key)]
+    if len(pair) == 1 or not (pair or status.get("token")):
+        raise AuthError(f"{where} printed neither a token nor a client certificate with its key. {said}".rstrip())
+    return status
+
+
+def _cluster_info(cluster: dict[str, Any]) -> dict[str, Any]:
+    names = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
+    info = {name: cluster[name] for name in names if name in cluster}
+    for extension in cluster.get("extensions") or []:
+        if extension.get("name") == "client.authentication.k8s.io/exec":
+            info["config"] = extension.get("extension")
+    return info
+
+
+def _forget_lost_files() -> None:
+    # The official client writes certificates to temporary files once per process. Cleaners of /tmp remove them.
+    files = _temporary_files()
+    for content, path in list(files.items()):
+        if not os.path.exists(path):
+            del files[content]
+
+
+def _temporary_files() -> dict[str, str]:
+    module = sys.modules.get("kubernetes.config.kube_config")
+    files: dict[str, str] = getattr(module, "_temp_files", {})
+    return files
+
+
+def _leave_the_parents_files() -> None:
+    # A fork's child would otherwise remove the parent's certificates when it ends.
+    _temporary_files().clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_the_parents_files)

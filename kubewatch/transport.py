@@ -1,0 +1,138 @@
+"""`Session`: one stream's dealings with the server, as bytes: pages of a list, then the body of a watch.
+
+A session has one connection at a time. The pages of a list share it, and the watch that follows takes it over, so that
+both come from the same one of several API servers. Each later watch opens a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from .client import Client
+from .decode import Page, decode_page
+from .errors import ApiError, Unreachable
+from .params import ListParams, WatchParams
+from .stop import Stop
+from .wire import BrokenOff, Wire
+
+# Seconds without a byte of a page: as long as a server may take to answer a list (its --request-timeout).
+LIST_TIMEOUT = 60.0
+
+# Seconds until the server has accepted a watch or refused it.
+WATCH_START_TIMEOUT = 30.0
+
+
+class Session:
+    """Lists and watches one collection, on one thread; whatever it waits for, `stop` ends.
+
+    `path` finds the collection, at the first request. `list_as` and `watch_as` are the media types to ask for.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        path: Callable[[], str],
+        stop: Stop,
+        *,
+        list_as: str = "application/json",
+        watch_as: str = "application/json",
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._stop = stop
+        self._list_as = list_as
+        self._watch_as = watch_as
+        self._wire: Wire | None = None  # at rest between requests
+        self._watched: Wire | None = None
+
+    def list(self, params: ListParams) -> Page:
+        """One page of the list; at most 60 s without a byte of it. Raises ApiError, AuthError, Unreachable."""
+        path = self._path()
+        wire, head = self._client.exchange(
+            self._take(),
+            "GET",
+            path,
+            query=params.query(),
+            headers={"accept": self._list_as},
+            timeout=LIST_TIMEOUT,
+            stop=self._stop,
+        )
+        self._wire = wire
+        try:
+            body = wire.read_all(LIST_TIMEOUT)
+            return decode_page(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # Without a word of the body, which may be Secrets.
+            what = f"{head.headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
+            raise ApiError(
+                head.status, "Failed to parse list", f"the answer ({what}) is no list: {error}", request=f"GET {path}"
+            ) from error
+        finally:
+            if not wire.reusable:
+                self.close()
+
+    def watch(self, params: WatchParams, idle_timeout: float) -> WatchBody:
+        """A watch that the server has accepted; refused ones raise ApiError, AuthError, Unreachable."""
+        wire, _ = self._client.exchange(
+            self._take(),
+            "GET",
+            self._path(),
+            query=params.query(),
+            # A compressed event is more work on both sides, and comes later.
+            headers={"accept": self._watch_as, "accept-encoding": "identity"},
+            timeout=WATCH_START_TIMEOUT,
+            stop=self._stop,
+        )
+        self._watched = wire
+        return WatchBody(wire, self._stop, idle_timeout)
+
+    def close(self) -> None:
+        """Close what is open; idempotent."""
+        wire = self._take()
+        if wire is not None:
+            wire.close()
+
+    def _take(self) -> Wire | None:
+        if self._watched is not None:
+            # One connection at a time: the stop wakes the reader of the newest only.
+            self._watched.close()
+            self._watched = None
+        wire, self._wire = self._wire, None
+        return wire
+
+
+class WatchBody:
+    """The body of an accepted watch, as it comes; used by one thread.
+
+    `idle_timeout` is the seconds of silence after which the server is taken for dead; it may be changed at any time
+    and counts from the next read on.
+    """
+
+    def __init__(self, wire: Wire, stop: Stop, idle_timeout: float) -> None:
+        self._wire = wire
+        self._stop = stop
+        self.idle_timeout = idle_timeout
+
+    def blocks(self) -> Iterator[bytes]:
+        """The body in blocks, split anywhere, none of them empty; free of chunking and compression.
+
+        Ends quietly where the body does, where the connection does, and when stopped. Raises IdleTimeout after a
+        silence of `idle_timeout`, Unreachable when the connection was reset or what came cannot be read.
+        """
+        wire, stop = self._wire, self._stop
+        try:
+            while not stop.stopped and (block := wire.read(self.idle_timeout)):
+                yield block
+        except BrokenOff:
+            return
+        except Unreachable:
+            if not stop.stopped:
+                raise
+        finally:
+            wire.close()
+
+    def close(self) -> None:
+        """Close the connection; idempotent."""
+        self._wire.close()
