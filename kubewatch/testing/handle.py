@@ -10,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .apiserver.app import App, OpenWatch, RequestLog, Settings
+from .apiserver.app import App, OpenWatch, Settings
 from .apiserver.faults import Faults
 from .apiserver.http import HttpServer
 from .apiserver.objects import Objects
+from .apiserver.requestlog import RequestLog
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -27,11 +28,13 @@ class ApiServer:
     """A Kubernetes API server in this process, on a loopback port that the system picks.
 
     >>> with ApiServer() as server:
-    ...     server.objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})["metadata"]["name"]
-    'a'
+    ...     created = server.objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
+    >>> created["metadata"]["namespace"]
+    'default'
 
-    Nothing starts before ``start`` (or ``with``); ``stop`` cuts every connection and joins every thread within 100 ms. A
-    forked child neither holds nor serves nor stops it. Times are in seconds, ``history`` counts the changes kept a kind.
+    Nothing starts before ``start`` (or ``with``); ``stop`` cuts every connection and joins every thread within 100 ms.
+    A forked child neither holds nor serves nor stops it. Times are in seconds, ``history`` counts the changes kept a
+    kind.
 
     ``tls`` is a pair of file names: certificate and key, both PEM. ``token`` is the bearer token that requests have to
     carry; set ``server.token`` to change it while the server runs.
@@ -128,7 +131,7 @@ class ApiServer:
         return Client(self.configuration())
 
     def kubeconfig(self, path: str | os.PathLike[str], *, namespace: str = "default") -> str:
-        """Writes a kubeconfig that leads here (readable by its owner alone, for it may hold the token); returns its path."""
+        """Writes a kubeconfig that leads here, readable by its owner alone; returns its path."""
         cluster: dict[str, Any] = {"server": self.url}
         if self._tls is not None:
             cluster["certificate-authority-data"] = b64encode(Path(self._tls[0]).read_bytes()).decode()

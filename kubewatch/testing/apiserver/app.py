@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -13,18 +12,19 @@ from typing import Any
 
 import msgspec
 
-from . import discovery
+from . import discovery, openapi
 from .cluster import Cluster
 from .faults import Answer, AnyFault, Asked, CutConnection, Faults, GoSilent, Line
-from .http import Cut, Request, Response, Silence, Stream
 from .kinds import Kinds
 from .objects import Objects
 from .reads import Reads
+from .requestlog import RequestLog, recorded
 from .routes import Route, route
 from .spoil import find, spoil_lines, spoil_list, wire_of
 from .status import ApiError, failure, unauthorized
 from .storage import Storage
 from .watch import Watch
+from .wire import Cut, Request, Response, Silence, Stream
 from .writes import Writes
 
 Json = dict[str, Any]
@@ -41,58 +41,6 @@ class Settings:
     watch_timeout: float = 1800.0  # of a watch that asks for none
     requests_kept: int = 100_000
     controllers: bool = True  # garbage collection and the emptying of deleted namespaces
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """A request as the server saw it; the value of an Authorization header is left out."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    verb: str = ""
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-    target: str = ""  # path and query as they were sent
-
-
-class RequestLog:
-    """The latest requests, oldest first. Safe from any thread."""
-
-    def __init__(self, limit: int) -> None:
-        self._changed = threading.Condition()  # guards _kept
-        self._kept: deque[RecordedRequest] = deque(maxlen=limit)
-
-    def append(self, request: RecordedRequest) -> None:
-        with self._changed:
-            self._kept.append(request)
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[RecordedRequest]:
-        with self._changed:
-            return iter(list(self._kept))
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def clear(self) -> None:
-        with self._changed:
-            self._kept.clear()
-
-    def of(self, verb: str = "", kind: str = "", path: str = "") -> list[RecordedRequest]:
-        """The requests with that verb, of that kind, on that path; empty means any."""
-        return [
-            one
-            for one in self
-            if (not verb or one.verb == verb) and (not kind or one.kind == kind) and (not path or one.path == path)
-        ]
-
-    def wait_for(self, count: int, *, verb: str = "", kind: str = "", path: str = "", timeout: float = 10.0) -> bool:
-        """Waits until ``of(verb, kind, path)`` has ``count`` requests; False when ``timeout`` seconds have passed before."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self.of(verb, kind, path)) >= count, timeout)
 
 
 @dataclass(eq=False)
@@ -168,7 +116,7 @@ class App:
         except ApiError as error:
             found, refused = None, error
         asked = _asked(request, found)
-        self.requests.append(_recorded(request, found))
+        self.requests.append(recorded(request, found))
         faults = self.faults.take(asked)
         wire = wire_of(faults)
         answer = find(faults, Answer)
@@ -220,7 +168,7 @@ class App:
                 self._open.discard(opened)
 
         lines = spoil_lines(_lines(started), faults)
-        return Stream(lines, close, content_type=self._reads.watch_content_type(request))
+        return Stream(lines, close)
 
     def _outside_resources(self, request: Request) -> Response:
         path = request.path.rstrip("/") or "/"
@@ -238,6 +186,8 @@ class App:
         return Response(200, msgspec.json.encode(document), content_type=content_type)
 
     def _discovery(self, request: Request, path: str) -> Json | None:
+        if path.startswith("/openapi/v3"):
+            return openapi.describe(self.kinds, path)
         parts = path.strip("/").split("/")
         if path == "/version":
             return discovery.VERSION
@@ -276,16 +226,6 @@ def _asked(request: Request, found: Route | None) -> Asked:
     if found is None:
         return Asked(request.method, request.path)
     return Asked(request.method, request.path, found.verb, found.resource.kind, found.resource.plural)
-
-
-def _recorded(request: Request, found: Route | None) -> RecordedRequest:
-    headers = dict(request.headers)
-    if "authorization" in headers:
-        headers["authorization"] = headers["authorization"].partition(" ")[0] + " …"
-    plain = RecordedRequest(request.method, request.path, request.query, headers, target=request.target)
-    if found is None:
-        return plain
-    return replace(plain, verb=found.verb, kind=found.resource.kind, namespace=found.namespace, name=found.name)
 
 
 def _aggregated_version(accept: str) -> str:

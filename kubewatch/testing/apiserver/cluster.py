@@ -1,7 +1,8 @@
-"""The API's rules, without HTTP: create, replace, patch, delete, get, list. What may be stored, and what is stored of it.
+"""The API's rules, without HTTP: create, replace, patch, delete, get, list. What may be stored, and what is stored of
+it.
 
-Documents come in whole (with apiVersion and kind); entries come out. Every refusal is an ``ApiError``. All methods may be
-called from any thread.
+Documents come in whole (with apiVersion and kind); entries come out. Every refusal is an ``ApiError``. All methods may
+be called from any thread.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import defaults
+from . import defaults, validation
 from .kinds import Kinds, Resource
 from .status import (
     ApiError,
@@ -210,8 +211,8 @@ class Cluster:
                     now=self.now(),
                     subresource=options.subresource,
                 )
-            except ApplyConflict as conflicts:
-                raise _apply_conflict(conflicts) from conflicts
+            except ApplyConflict as error:
+                raise _apply_conflict(error) from error
             if previous is None:
                 self._check_namespace(resource, namespace)
                 self._start(resource, namespace, name, document)
@@ -227,8 +228,8 @@ class Cluster:
                 raise invalid(resource.group, resource.kind, previous.name, [why])
             raise modified(resource.group, resource.plural, previous.name)
         if metadata.get("uid") and metadata["uid"] != previous.uid:
-            why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {previous.uid}"
-            raise conflict(resource.group, resource.plural, previous.name, why)
+            uids = f"UID in precondition: {metadata['uid']}, UID in object meta: {previous.uid}"
+            raise conflict(resource.group, resource.plural, previous.name, f"Precondition failed: {uids}")
         document = self._merged(resource, old, document, options)
         self._check_finalizers(resource, old["metadata"], document["metadata"], previous.name)
         if document["metadata"].get("deletionTimestamp") and _nothing_holds(resource, document):
@@ -314,10 +315,10 @@ class Cluster:
         if old is None and not name:
             causes = [required("metadata.name", "name or generateName is required")]
         elif old is None:
-            causes = defaults.name_causes(resource, name)
+            causes = validation.name_causes(resource, name)
         else:
-            causes = defaults.change_causes(resource, old, document)
-        causes += defaults.metadata_causes(document["metadata"]) + defaults.spec_causes(resource, document)
+            causes = validation.change_causes(resource, old, document)
+        causes += validation.metadata_causes(document["metadata"]) + validation.spec_causes(resource, document)
         if causes:
             raise invalid(resource.group, resource.kind, name, causes)
 
@@ -332,8 +333,10 @@ class Cluster:
         if kind and kind != resource.kind:
             raise bad_request(f'{kind} in version "{api_version or ""}" cannot be handled as a {resource.kind}')
         if api_version and api_version != resource.api_version:
-            text = f"the API version in the data ({api_version}) does not match the expected API version ({resource.api_version})"
-            raise bad_request(text)
+            raise bad_request(
+                f"the API version in the data ({api_version}) does not match the expected API version "
+                f"({resource.api_version})"
+            )
         metadata = dict(document.get("metadata") or {})
         if metadata.get("namespace") and metadata["namespace"] != namespace:
             raise bad_request(

@@ -1,4 +1,4 @@
-"""Scripted failures: which answers to spoil, and how. Faults are data; the code that acts on them is in ``spoil`` and ``http``."""
+"""Scripted failures: which answers to spoil, and how. Faults are data; ``spoil`` and ``wire`` act on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Union
+from typing import TypeAlias
 
 import msgspec
 
@@ -80,7 +80,7 @@ class TruncateLine:
 
 @dataclass(frozen=True)
 class Undecodable:
-    """The object of the event after so many others (or the list's item at that place) has metadata of the wrong type."""
+    """The object of the event after so many others (the list's item at that place) has labels of the wrong type."""
 
     after_events: int = 0
 
@@ -102,10 +102,20 @@ class RefuseInitialEvents:
     ignore: bool = False
 
 
-AnyFault = Union[
-    Answer, CutConnection, GoSilent, Drip, Framing, GzipMembers, Line, TruncateLine, Undecodable, BookmarkTwice, BookmarkLate,
-    RefuseInitialEvents,
-]  # fmt: skip
+AnyFault: TypeAlias = (
+    Answer
+    | CutConnection
+    | GoSilent
+    | Drip
+    | Framing
+    | GzipMembers
+    | Line
+    | TruncateLine
+    | Undecodable
+    | BookmarkTwice
+    | BookmarkLate
+    | RefuseInitialEvents
+)
 
 
 class Fault:
@@ -262,7 +272,8 @@ class Faults:
     ) -> None:
         """Spoils the answers to the next ``times`` requests that fit (None: to all, until ``clear``).
 
-        ``path`` is a pattern (``/api/v1/*``), ``kind`` a kind or a plural. Several faults are applied to the same answer.
+        ``path`` is a pattern (``/api/v1/*``), ``kind`` a kind or a plural. Several faults are applied to the same
+        answer.
         """
         with self._lock:
             self._rules.append(_Rule(faults, times, method, verb, path, kind))
@@ -306,5 +317,5 @@ class Faults:
         return self.now(Fault.error_event(410), kind=kind)
 
     def compact(self) -> int:
-        """Forgets all history: every resourceVersion and continue token handed out so far is too old. Returns the new version."""
+        """Makes every version and continue token handed out so far too old. Returns the oldest that is not."""
         return self._compact()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .status import group_resource
 
@@ -33,6 +34,8 @@ class Resource:
     create_on_update: bool = False  # PUT creates what is missing
     returns_deleted: bool = False  # DELETE answers with the object rather than with a Status
     custom: bool = False  # defined by a CustomResourceDefinition
+    printer_columns: tuple[Mapping[str, Any], ...] = ()  # a custom resource's additionalPrinterColumns
+    schema: Mapping[str, Any] = field(default_factory=dict)  # a custom resource's openAPIV3Schema
 
     @property
     def api_version(self) -> str:
@@ -85,8 +88,10 @@ def _same(*paths: str) -> dict[str, str]:
     return {path: path for path in paths}
 
 
-# Each row: kind, plural, short names, traits. Traits: c cluster-scoped · s status · S scale · g generation · a category "all" ·
-# k keeps a status sent on create · v PUT needs a resourceVersion · u PUT creates what is missing · d DELETE returns the object ·
+# Each row: kind, plural, short names, traits. Traits: c cluster-scoped · s status · S scale · g generation · a
+# category "all" ·
+# k keeps a status sent on create · v PUT needs a resourceVersion · u PUT creates what is missing · d DELETE returns
+# the object ·
 # o create only
 _BUILT_IN: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "v1": (
@@ -191,19 +196,18 @@ _FIELDS: dict[str, Mapping[str, str]] = {
     "resource.k8s.io/v1/resourceslices": _same("spec.nodeName", "spec.driver"),
 }
 _EXTRA_SUBRESOURCES = {"pods": ("binding", "ephemeralcontainers", "eviction", "resize"), "namespaces": ("finalize",)}
-_CATEGORIES = {"customresourcedefinitions": ("api-extensions",)}
+_EXTENDING_GROUPS = ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io")
 _COLLECTIONS = {("events.k8s.io", "events"): ("", "events")}
 
 
 def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
     kind, plural, short_names, traits = row
     group, _, version = api_version.rpartition("/")
-    subresources = (*_EXTRA_SUBRESOURCES.get(plural, ()),)
+    subresources: tuple[str, ...] = _EXTRA_SUBRESOURCES.get(plural, ())
     subresources += ("status",) if "s" in traits else ()
     subresources += ("scale",) if "S" in traits else ()
-    categories = _CATEGORIES.get(plural, ()) if "crd" in short_names or plural in _CATEGORIES else ()
-    if group in ("admissionregistration.k8s.io", "apiregistration.k8s.io"):
-        categories += ("api-extensions",)
+    categories: tuple[str, ...] = ("api-extensions",) if group in _EXTENDING_GROUPS else ()
+    categories += ("all",) if "a" in traits else ()
     return Resource(
         group=group,
         version=version,
@@ -211,7 +215,7 @@ def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
         plural=plural,
         namespaced="c" not in traits,
         short_names=tuple(short_names.split()),
-        categories=categories + (("all",) if "a" in traits else ()),
+        categories=categories,
         verbs=("create",) if "o" in traits else ALL_VERBS,
         subresources=tuple(sorted(subresources)),
         singular=kind.lower(),

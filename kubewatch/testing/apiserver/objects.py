@@ -20,18 +20,18 @@ _AS_TEST = WriteOptions(manager="kubewatch-test")
 class Objects:
     """Create, read, change and delete objects as dicts. Kinds go by kubectl's names or by ``apiVersion`` and ``kind``.
 
-    >>> server.objects.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {...}})  # doctest: +SKIP
-    >>> server.objects.patch("pods", "web", {"metadata": {"labels": {"app": "web"}}})                           # doctest: +SKIP
+    >>> server.objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})  # doctest: +SKIP
+    >>> server.objects.patch("configmaps", "a", {"metadata": {"labels": {"app": "web"}}})            # doctest: +SKIP
 
-    The namespace of a namespaced object is ``default`` where none is given. Refusals are ``ApiError``, with the Status in
-    ``.status``. Safe from any thread.
+    The namespace of a namespaced object is ``default`` where none is given. Refusals are ``ApiError``, with the Status
+    in ``.status``. Safe from any thread.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def create(self, document: Mapping[str, Any], *, namespace: str = "") -> Json:
-        """As POST would; unlike POST it keeps a ``status`` given for a kind that has one (a second change writes it)."""
+        """As POST would; but a ``status`` given for a kind that drops it is kept: a second change writes it."""
         resource = self._of(document)
         entry = self._cluster.create(resource, self._namespace(resource, document, namespace), dict(document), _AS_TEST)
         status = document.get("status")

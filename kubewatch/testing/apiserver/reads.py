@@ -9,14 +9,14 @@ from typing import Any
 
 from .cluster import Cluster
 from .faults import AnyFault, RefuseInitialEvents
-from .http import Request, Response
-from .kinds import Resource
+from .forms import renderer_for
 from .listing import ListOptions, list_page, parse_version, read_options
-from .render import PartialRenderer, Renderer, TableRenderer, WholeRenderer
+from .render import Renderer
 from .routes import Route
 from .spoil import find
-from .status import ApiError, not_acceptable, too_large_version
+from .status import ApiError, too_large_version
 from .watch import Watch, error_line
+from .wire import Request, Response
 
 Json = dict[str, Any]
 
@@ -56,9 +56,6 @@ class Reads:
         options = read_options(query, route.resource, watch=True, initial_events_known=refusal is None)
         return self._open(route, options, renderer, time.monotonic())
 
-    def watch_content_type(self, request: Request) -> str:
-        return "application/json"
-
     def _open(self, route: Route, options: ListOptions, renderer: Renderer, now: float) -> Watch:
         collection = self._cluster.collection(route.resource)
         selects = options.selects(route.namespace)
@@ -95,30 +92,3 @@ class Reads:
             watch.interject(error_line(failed))
             watch.interject(None)
         return watch
-
-
-def renderer_for(request: Request, resource: Resource, *, listing: bool, watching: bool = False) -> Renderer:
-    """The form in which the client wants its objects; 406 if it wants none that there is."""
-    for media in (request.header("accept") or "*/*").split(","):
-        name, *rest = (part.strip() for part in media.split(";"))
-        if name not in ("application/json", "application/*", "*/*"):
-            continue
-        parameters = dict(part.partition("=")[::2] for part in rest)
-        wanted = parameters.get("as", "")
-        if not wanted:
-            return WholeRenderer(resource)
-        if wanted == ("PartialObjectMetadataList" if listing else "PartialObjectMetadata"):
-            return PartialRenderer()
-        if wanted == "Table":
-            return _table_renderer(request, resource, watching)
-    raise not_acceptable()
-
-
-def _table_renderer(request: Request, resource: Resource, watching: bool) -> Renderer:
-    from .transform import to_table
-
-    def table(objects: list[Json], metadata: Json) -> Json:
-        return to_table(objects, resource.kind, list_meta=metadata)
-
-    include = request.query.get("includeObject", "Metadata")
-    return TableRenderer(resource, table, include=include, columns_once=watching)

@@ -12,8 +12,6 @@ from .storage import Entry
 
 Json = dict[str, Any]
 
-_PARTIAL_HEAD = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1",'
-
 
 class Renderer(Protocol):
     """One form of the answer, for one kind."""
@@ -29,7 +27,7 @@ class Renderer(Protocol):
 
 
 class WholeRenderer:
-    """Objects as they are: typed lists leave apiVersion and kind of their items out, lists of custom resources do not."""
+    """Objects as they are. In typed lists items have no apiVersion and kind, in lists of custom resources they do."""
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
@@ -63,35 +61,36 @@ class ConvertingRenderer(WholeRenderer):
 
 
 class PartialRenderer:
-    """PartialObjectMetadata and its list."""
+    """PartialObjectMetadata and its list, of a version of ``meta.k8s.io``."""
+
+    def __init__(self, version: str = "v1") -> None:
+        self._api_version = f"meta.k8s.io/{version}"
+        self._head = msgspec.json.encode({"kind": "PartialObjectMetadata", "apiVersion": self._api_version})[:-1] + b","
 
     def one(self, entry: Entry) -> bytes:
-        return _PARTIAL_HEAD + entry.render_partial()[1:]
+        return self._head + entry.render_partial()[1:]
 
     def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
-        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": self._api_version}
         return _list(head, metadata, b",".join(map(self.one, entries)))
 
     def bookmark(self, metadata: Json) -> bytes:
-        return _PARTIAL_HEAD + msgspec.json.encode({"metadata": metadata})[1:]
+        return self._head + msgspec.json.encode({"metadata": metadata})[1:]
 
 
 class TableRenderer:
-    """Tables as kubectl prints them; in a watch (``columns_once``) only the first one names its columns."""
+    """Tables as kubectl prints them; in a watch (``columns_once``) only the first one names its columns.
+
+    ``tabulate`` is given whole objects, the table's metadata, and whether the columns are to be named.
+    """
 
     def __init__(
-        self,
-        resource: Resource,
-        to_table: Callable[[list[Json], Json], Json],
-        *,
-        include: str = "Metadata",
-        columns_once: bool = False,
+        self, resource: Resource, tabulate: Callable[[list[Json], Json, bool], Json], *, columns_once: bool = False
     ) -> None:
-        self._to_table = to_table
-        self._include = include
+        self._tabulate = tabulate
         self._type = {"kind": resource.kind, "apiVersion": resource.api_version}
         self._columns_once = columns_once
-        self._columns_sent = False
+        self._columns_named = False
 
     def one(self, entry: Entry) -> bytes:
         return self._render([self._type | entry.decode()], {"resourceVersion": str(entry.version)})
@@ -103,16 +102,9 @@ class TableRenderer:
         return self._render([self._type | {"metadata": metadata}], {"resourceVersion": metadata["resourceVersion"]})
 
     def _render(self, objects: list[Json], metadata: Json) -> bytes:
-        table = self._to_table(objects, metadata)
-        for row, whole in zip(table.get("rows", ()), objects, strict=False):
-            if self._include == "Object":
-                row["object"] = whole
-            elif self._include == "None":
-                row.pop("object", None)
-        if self._columns_once and self._columns_sent:
-            table["columnDefinitions"] = None
-        self._columns_sent = True
-        return msgspec.json.encode(table)
+        headers = not (self._columns_once and self._columns_named)
+        self._columns_named = True
+        return msgspec.json.encode(self._tabulate(objects, metadata, headers))
 
 
 def _list(head: Json, metadata: Json, items: bytes) -> bytes:

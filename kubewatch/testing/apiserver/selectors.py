@@ -1,4 +1,4 @@
-"""Label and field selectors as the API server reads them: text in, predicates out, 400 for what it does not understand."""
+"""Label and field selectors as the API server reads them: text in, predicates out, 400 for bad syntax."""
 
 from __future__ import annotations
 
@@ -116,9 +116,8 @@ class _LabelParser:
         value = "" if self.peek() in ("", ",") else self.value()
         if operator in ("<", ">"):
             if not re.fullmatch(r"-?\d+", value):
-                raise bad_request(
-                    f"unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer: {value!r}"
-                )
+                rule = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise bad_request(f"unable to parse requirement: {rule}: {value!r}")
             return Requirement(key, "greater" if operator == ">" else "less", frozenset((value,)))
         return Requirement(key, "notin" if operator == "!=" else "in", frozenset((value,)))
 
@@ -138,7 +137,8 @@ class _LabelParser:
         if not _VALUE.match(value):
             raise bad_request(
                 f'unable to parse requirement: values[0]: Invalid value: "{value}": a valid label must be an empty string '
-                "or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+                "or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+                "alphanumeric character"
             )
         return value
 
@@ -190,7 +190,7 @@ def _field_requirement(term: str) -> Requirement:
 
 
 def parse_fields(text: str, supported: Callable[[str], str]) -> Selector:
-    """Reads a field selector; ``supported`` returns the name under which a field is stored, or raises for a strange one."""
+    """Reads a field selector; ``supported`` returns the name under which a field is stored, or raises."""
     terms = [term for term in _split_unescaped(text, ",") if term]
     parsed = [_field_requirement(term) for term in terms]
     return Selector(tuple(Requirement(supported(one.key), one.operator, one.values) for one in parsed))

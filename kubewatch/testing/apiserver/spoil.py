@@ -20,7 +20,7 @@ from .faults import (
     TruncateLine,
     Undecodable,
 )
-from .http import USUAL, Cut, Silence, Wire
+from .wire import USUAL, Cut, Silence, Wire
 
 F = TypeVar("F")
 Lines = Iterator[Sequence[bytes]]

@@ -1,7 +1,7 @@
 """What the server holds: every object as rendered JSON, one version counter for all, a bounded history a collection.
 
-Objects are stored as bytes without ``apiVersion`` and ``kind``: one object may be served in several versions, typed lists
-leave both out, and the same bytes go to every list and every watch.
+Objects are stored as bytes without ``apiVersion`` and ``kind``: one object may be served in several versions, typed
+lists leave both out, and the same bytes go to every list and every watch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One open watch: which lines are due now. It does no input or output and reads no clock, so that a test reads as a table.
+"""One open watch: which lines are due now. It does no input or output and reads no clock, so that a test reads as a
+table.
 
-Watches hold no queue of their own: each is a cursor on its collection's shared, bounded history. Writers append and go on;
-a watch whose cursor falls off the history's end was too slow and is closed, as kube-apiserver closes it.
+Watches hold no queue of their own: each is a cursor on its collection's shared, bounded history. Writers append and go
+on; a watch whose cursor falls off the history's end was too slow and is closed, as kube-apiserver closes it.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ def error_line(error: ApiError) -> bytes:
 class Watch:
     """The lines of one watch.
 
-    ``poll(now)`` gives the lines that are due (none: nothing to say yet), ``due()`` the time at which to ask again at the
-    latest, ``done`` says that the watch has ended. Times are seconds on the caller's clock. Only ``close``, ``interject`` and
-    ``send_bookmark`` may be called from another thread.
+    ``poll(now)`` gives the lines that are due (none: nothing to say yet), ``due()`` the time at which to ask again at
+    the latest, ``done`` says that the watch has ended. Times are seconds on the caller's clock. Only ``close``,
+    ``interject`` and ``send_bookmark`` may be called from another thread.
     """
 
     def __init__(

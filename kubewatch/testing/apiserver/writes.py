@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from .cluster import Cluster, DeleteOptions, WriteOptions
-from .http import Request, Response
+from .forms import renderer_for
 from .kinds import Resource
 from .listing import list_page, read_options
-from .reads import renderer_for
 from .render import Renderer, WholeRenderer
 from .routes import Route, is_true
 from .status import ApiError, bad_request, invalid, success, unsupported_media_type
 from .storage import Entry
+from .wire import Request, Response
 
 Json = dict[str, Any]
 
