@@ -96,8 +96,7 @@ def _follow(
     is the machine's. Both ways come to the same, as a test of random streams proves.
     """
     decode, api_version, kind, clock = source.decode, source.api_version, source.kind, vitals.clock
-    opened = clock()
-    fruitful = False
+    watching, opened, fruitful = State.WATCHING, clock(), False
     lines = Lines()
     blocks = body.blocks()
     failure: Exception | None = None
@@ -111,7 +110,7 @@ def _follow(
         now = clock()
         for line in lines.feed(block):
             version = ""
-            if machine.state is State.WATCHING:
+            if machine.state is watching:
                 try:
                     type_, raw = decode_frame(line)
                     event: Any = LIVE[type_]
@@ -137,7 +136,7 @@ def _follow(
                     return
             if not machine.reading:
                 return
-            if machine.state is State.WATCHING:
+            if machine.state is watching:
                 vitals.resource_version = machine.version
             body.idle_timeout = machine.idle_timeout
     if stop.stopped:
