@@ -1,292 +1,32 @@
 """`EventStream` and `ObjectStream`: the stages as methods, each there on the kind of stream that it fits.
 
-They are thin: a stage is a generator function in a module of its own, and these classes hand one's output to the next,
-stop all of them, and raise at the end of the chain what travelled in band.
-
 Building a chain makes no request and starts no thread; all work happens on the thread that pulls.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast
+import time
+from collections.abc import Callable, Hashable
+from inspect import GEN_CREATED, getgeneratorstate
+from typing import Any, Generic, TypeVar
+from weakref import finalize
 
-from backoff import full_jitter
-
-from kubewatch import backoffs
-from kubewatch.errors import InvalidInput, StreamUsed, WatchError
+from kubewatch.errors import InvalidInput, StreamUsed
 from kubewatch.events import Event
-from kubewatch.stop import Stop
-from kubewatch.vitals import Vitals
+from kubewatch.predicates import any_of
 
-from . import decoded, order
+from . import decoded, filtered, mapped, order
 from .inband import bare, events_in_band, objects_in_band
+from .inspected import inspect_events, inspect_objects
 from .modified import modify
-from .retried import Handler, Policy, retry
+from .predicated import predicate_filter
+from .reflected import EventWriter, reflect
+from .stream import InBand, Stream, check_callable
+
+__all__ = ["EventStream", "ObjectStream", "Stream"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-X = TypeVar("X")
-S = TypeVar("S", bound="Stream[Any]")
-
-InBand = Generator[Any, None, None]
-
-
-class Stream(Iterator[X], Generic[X]):
-    """An iterator over items, and a context manager that stops it; what both kinds of stream have in common.
-
-    Single-use: a stage that is put on a stream takes it, and the new stream is the one to go on with.
-
-    A `WatchError` that no stage consumed is raised by the pull that meets it. The stream lives on: the next pull goes
-    on where it was. One thread at a time may pull; `stop` may be called from any.
-    """
-
-    __slots__ = ("__weakref__", "_chain", "_items", "_label", "_next", "_stages", "_stop", "_vitals")
-
-    _wrong_here: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(
-        self,
-        items: Iterable[X | WatchError],
-        *,
-        stop: Stop | None = None,
-        vitals: Vitals | None = None,
-        label: str = "",
-    ) -> None:
-        """A stream over any iterable of items and errors.
-
-        `stop` and `vitals` are those of the source of the items, `label` says what they are ("pods in default").
-        """
-        stop = stop or Stop()
-        if isinstance(items, Stream):
-            raise TypeError(f"{items!r} is a stream already: put the stage on it as it is")
-        self._set(self._enter(items, stop), stop, vitals or Vitals(), label, ())
-
-    def _set(self, items: InBand, stop: Stop, vitals: Vitals, label: str, stages: tuple[str, ...]) -> None:
-        self._items = items
-        self._chain = self._leave(items)
-        self._next = self._chain.__next__
-        self._stop = stop
-        self._vitals = vitals
-        self._label = label
-        self._stages = stages
-
-    @staticmethod
-    def _enter(items: Iterable[Any], stop: Stop) -> InBand:
-        raise NotImplementedError
-
-    @staticmethod
-    def _leave(items: InBand) -> InBand:
-        raise NotImplementedError
-
-    def _check_unused(self) -> None:
-        if self._items is _GONE:
-            self._next()  # raises StreamUsed
-
-    def _take(self, stage: str) -> InBand:
-        """The items, once: from now on they are `stage`'s."""
-        self._check_unused()
-        items = self._items
-        self._items = self._chain = _GONE
-        self._next = partial(
-            _used, f"{self!r} was taken by {stage}(…); a stream is single-use: go on with what that gave"
-        )
-        return items
-
-    def _then(self, kind: type[S], stage: str, items: InBand) -> S:
-        """The stream that `stage` makes of this one."""
-        stream = kind.__new__(kind)
-        stream._set(items, self._stop, self._vitals, self._label, (*self._stages, stage))
-        return stream
-
-    # Iterating
-
-    def __iter__(self: S) -> S:
-        self._check_unused()
-        return self
-
-    def __next__(self) -> X:
-        try:
-            item: X | WatchError = self._next()
-        except StopIteration:
-            raise
-        except ValueError as error:
-            if str(error) != _EXECUTING:
-                self._died_of(error)
-                raise
-            if self._stop.stopped:  # another thread closes the stream at this moment
-                raise StopIteration from None
-            raise StreamUsed(f"{self!r} is being pulled already; one thread at a time may pull") from None
-        except BaseException as error:
-            self._died_of(error)
-            raise
-        if isinstance(item, WatchError):
-            raise _twin(item)
-        return item
-
-    def _died_of(self, error: BaseException) -> None:
-        # What raised was a generator of the chain, and it is dead. An end without a word would look like a regular one.
-        if self._items is not _GONE:
-            self._items = _GONE
-            what = type(error).__name__
-            self._next = partial(_used, f"{self!r} ended when {what} was raised inside of it; build a new one")
-
-    def in_band(self) -> Iterator[X | WatchError]:
-        """The items with the errors among them as values, never raised; takes the stream.
-
-        >>> from kubewatch.errors import WatchFailed
-        >>> [str(item) for item in ObjectStream(["a", WatchFailed("reset"), "b"]).in_band()]
-        ['a', 'reset', 'b']
-        """
-        items: Iterator[X | WatchError] = self._leave(self._take("in_band"))
-        return items
-
-    # Stopping
-
-    def stop(self) -> None:
-        """End the stream, from any thread or signal handler; the pull under way ends within milliseconds.
-
-        The stages before and after this one end with it.
-        """
-        self._stop.stop()
-
-    def close(self) -> None:
-        """`stop()`, and close the connection; dropping the stream does the same."""
-        self._stop.stop()
-        try:
-            self._chain.close()
-        except ValueError as error:
-            if str(error) != _EXECUTING:
-                raise
-            # Another thread is pulling. It sees the stop, and closes.
-
-    def __enter__(self: S) -> S:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def until(self: S, seconds: float) -> S:
-        """This stream, which ends by itself `seconds` from now; the earliest of several ends counts.
-
-        Raises InvalidInput for anything but a number >= 0.
-
-        >>> list(ObjectStream(["a", "b"]).until(seconds=0))
-        []
-        """
-        if not isinstance(seconds, (int, float)) or not seconds >= 0:
-            raise InvalidInput(f"until needs a number of seconds, 0 or more, not {seconds!r}")
-        self._check_unused()
-        self._stop.until(min(seconds, threading.TIMEOUT_MAX))
-        return self
-
-    def take_until(self: S, event: threading.Event) -> S:
-        """This stream, which ends by itself once `event` is set, within 100 ms.
-
-        >>> done = threading.Event()
-        >>> for name in ObjectStream(["a", "b"]).take_until(done):
-        ...     print(name)
-        ...     done.set()
-        a
-        """
-        if not callable(getattr(event, "is_set", None)):
-            raise InvalidInput(f"take_until needs a threading.Event, not {event!r}")
-        self._check_unused()
-        self._stop.follow(event)
-        return self
-
-    # Stages of both kinds of stream
-
-    def default_backoff(self: S) -> S:
-        """Consume errors: log each, then wait 0.8 s to 30 s before the next pull, longer each time, with jitter.
-
-        What ends a row of errors: a completed list, a live change, or 120 s without an error. A server's Retry-After
-        is waited for. Works wherever it is put. `stop()` ends the wait.
-        https://docs.rs/kube-runtime/latest/kube_runtime/watcher/struct.DefaultBackoff.html
-        """
-        policy = Policy(backoffs.default, jitter=backoffs.stretched)
-        return self._back_off("default_backoff", policy)
-
-    def backoff(
-        self: S,
-        wait_gen: backoffs.WaitGenerator = backoffs.default,
-        *,
-        max_tries: int | Callable[[], int | None] | None = None,
-        max_time: float | Callable[[], float | None] | None = None,
-        giveup: Callable[[WatchError], bool] | None = None,
-        on_backoff: Handler | Iterable[Handler] | None = None,
-        on_giveup: Handler | Iterable[Handler] | None = None,
-        jitter: Callable[[float], float] | None = full_jitter,
-        **wait_gen_args: Any,
-    ) -> S:
-        """Consume errors: log each, then wait as the `backoff` library's wait generators say.
-
-        - `wait_gen`: `backoff.expo`, `backoff.fibo`, `backoff.constant`, `backoff.runtime` or your own, called with
-          `wait_gen_args`; it yields seconds. When it ends, we give up.
-        - `max_tries`: give up at this many errors in a row; `max_time`: give up this many seconds after the first of
-          them. Either may be a function, asked when a row of errors begins.
-        - `giveup(error)`: true gives up at once (`lambda e: e.code == 403`).
-        - `on_backoff`, `on_giveup`: called on the pulling thread with a dict: `target`, `args`, `kwargs`, `tries`,
-          `elapsed` (seconds), `exception`, `wait` (seconds; on_backoff only), and `label`, the stream's.
-        - `jitter`: seconds to seconds; None for none.
-
-        What ends a row of errors: a completed list or a live change; on objects without a watcher behind them, any.
-        Giving up raises the error as the last item. A server's Retry-After is a lower bound of the wait.
-        https://github.com/litl/backoff#readme
-
-        >>> import backoff
-        >>> from kubewatch.errors import WatchFailed
-        >>> tries = [WatchFailed("reset"), "a", WatchFailed("reset"), "b"]
-        >>> list(ObjectStream(tries).backoff(backoff.constant, interval=0.001))
-        ['a', 'b']
-        """
-        for name, value in (("wait_gen", wait_gen), ("giveup", giveup), ("jitter", jitter)):
-            if value is not None or name == "wait_gen":
-                _check_callable(f"backoff's {name}", value)
-        policy = Policy(
-            wait_gen, wait_gen_args, max_tries, max_time, giveup, _handlers(on_backoff), _handlers(on_giveup), jitter
-        )
-        policy.waits()  # refuses wrong arguments while the chain is built
-        return self._back_off("backoff", policy)
-
-    def _back_off(self: S, stage: str, policy: Policy) -> S:
-        items = retry(self._take(stage), policy, self._stop, self._vitals.clock, self._label or "stream")
-        return self._then(type(self), stage, items)
-
-    # Looking
-
-    @property
-    def vitals(self) -> Vitals:
-        """The health of the watch that this stream comes from."""
-        return self._vitals
-
-    @property
-    def stopper(self) -> Stop:
-        """What `stop()` stops; shared by all stages of the chain."""
-        return self._stop
-
-    @property
-    def label(self) -> str:
-        """What is streamed, for logs: "pods in default"."""
-        return self._label
-
-    def __repr__(self) -> str:
-        of = f" of {self._label}" if self._label else ""
-        stages = f": {', '.join(self._stages)}" if self._stages else ""
-        return f"<{type(self).__name__}{of}{stages}>"
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            # For the reader of a wrong chain. Type checkers do not see it, and reject the chain by themselves.
-            if name in self._wrong_here:
-                raise (order.needs_objects if name in order.OBJECTS_ONLY else order.needs_events)(name)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 class EventStream(Stream[Event[T]], Generic[T]):
@@ -321,8 +61,31 @@ class EventStream(Stream[Event[T]], Generic[T]):
         >>> [event.object.to_dict().keys() for event in EventStream([Apply(pod)]).modify(drop_status)]
         [dict_keys(['apiVersion', 'kind', 'metadata'])]
         """
-        _check_callable("modify", change)
+        check_callable("modify", change)
         return self._then(EventStream, "modify", modify(self._take("modify"), change))
+
+    def inspect(self, look: Callable[[Event[T]], object]) -> EventStream[T]:
+        """Call `look` with each event, errors left out, and hand the event on: `events.inspect(print)`."""
+        check_callable("inspect", look)
+        return self._then(EventStream, "inspect", inspect_events(self._take("inspect"), look))
+
+    def reflect(self, writer: EventWriter[T]) -> EventStream[T]:
+        """Write each event to a store, then hand it on; errors pass, and leave the store as it is.
+
+        What comes before (`modify`) is kept in the store, what comes after is not. The writer is closed when the
+        stream ends or is dropped. A store must see a stream from its beginning: StreamUsed is raised if it was pulled.
+        https://docs.rs/kube-runtime/latest/kube_runtime/utils/trait.WatchStreamExt.html#method.reflect
+        """
+        if not all(callable(getattr(writer, name, None)) for name in ("apply", "follow", "close")):
+            raise InvalidInput(f"reflect needs a store's writer, as in reader, writer = store(), not {writer!r}")
+        self._check_unused()
+        if getgeneratorstate(self._items) != GEN_CREATED:
+            raise StreamUsed(f"{self!r} was pulled already, and a store must see it from its beginning")
+        writer.follow(self._vitals, self._stop)
+        events = reflect(self._take("reflect"), writer)
+        # A generator that was never pulled runs no `finally`; whoever waits for the store must hear of its end.
+        finalize(events, writer.close).atexit = False
+        return self._then(EventStream, "reflect", events)
 
     def applied_objects(self) -> ObjectStream[T]:
         """The objects that were listed, added or modified; deletions are left out.
@@ -362,37 +125,70 @@ class ObjectStream(Stream[T], Generic[T]):
 
     def modify(self, change: Callable[[Any], object]) -> ObjectStream[T]:
         """Call `change` on a draft of each object, and hand on what became of it; see `EventStream.modify`."""
-        _check_callable("modify", change)
+        check_callable("modify", change)
         return self._then(ObjectStream, "modify", modify(self._take("modify"), change))
 
+    def inspect(self, look: Callable[[T], object]) -> ObjectStream[T]:
+        """Call `look` with each object, errors left out, and hand the object on: `objects.inspect(print)`."""
+        check_callable("inspect", look)
+        return self._then(ObjectStream, "inspect", inspect_objects(self._take("inspect"), look))
 
-_GONE: InBand = (_ for _ in cast("tuple[Any, ...]", ()))
-_EXECUTING = "generator already executing"
+    def filter(self, keep: Callable[[T], object]) -> ObjectStream[T]:
+        """The objects for which `keep` is true.
 
+        What it raises comes as `FunctionFailed`, and the object is passed over.
 
-def _used(message: str) -> NoReturn:
-    raise StreamUsed(message)
+        >>> list(ObjectStream(["web", "db"]).filter(lambda name: name != "db"))
+        ['web']
+        """
+        check_callable("filter", keep)
+        return self._then(ObjectStream, "filter", filtered.filter(self._take("filter"), keep))
 
+    def map(self, function: Callable[[T], U]) -> ObjectStream[U]:
+        """What `function` makes of each object.
 
-def _twin(error: WatchError) -> WatchError:
-    # A raised exception collects the frames it passes. The one in band is kept (`Vitals.last_error`), and must not keep
-    # them: with a stream among their locals, no stream would be closed by dropping it.
-    kind = type(error)
-    twin = kind.__new__(kind, *error.args)
-    twin.__dict__.update(error.__dict__)
-    twin.__cause__ = error.__cause__
-    return twin
+        What it raises comes as `FunctionFailed`, and the object is passed over.
 
+        >>> list(ObjectStream(["web", "db"]).map(str.upper))
+        ['WEB', 'DB']
+        """
+        check_callable("map", function)
+        return self._then(ObjectStream, "map", mapped.map(self._take("map"), function))
 
-def _check_callable(who: str, function: object) -> None:
-    if not callable(function):
-        raise InvalidInput(f"{who} needs a function, not {function!r}")
+    def predicate_filter(
+        self,
+        *predicates: Callable[[T], Hashable | None],
+        ttl: float = 3600.0,
+        maxsize: int | None = None,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> ObjectStream[T]:
+        """The objects of which a predicate gives another value than the last time; deleted objects always pass.
 
+        - `predicates`: `predicates.generation` and its like, or any function of an object to something that can be
+          compared; with several, one that changed is enough. An object without a value (None) passes.
+        - `ttl`: seconds since an object was last seen, passed or not, after which it passes again.
+        - `maxsize`: objects to remember at most, the least recently seen being forgotten first; None for all.
+        - `timer`: the clock, in seconds.
 
-def _handlers(handlers: Handler | Iterable[Handler] | None) -> tuple[Handler, ...]:
-    if handlers is None:
-        return ()
-    found = tuple(handlers) if isinstance(handlers, Iterable) else (handlers,)
-    for handler in found:
-        _check_callable("a backoff handler", handler)
-    return found
+        A deleted and recreated object is another one, as its uid is. What a predicate raises comes as
+        `FunctionFailed`, and the object is passed over. Raises InvalidInput.
+        https://docs.rs/kube-runtime/latest/kube_runtime/utils/trait.WatchStreamExt.html#method.predicate_filter
+
+        >>> from kubewatch import predicates
+        >>> from kubewatch.decode import decode_object
+        >>> states = [(1, "Pending"), (1, "Running"), (2, "Running")]
+        >>> pods = [
+        ...     decode_object(b'{"metadata": {"name": "web", "generation": %d}, "status": "%s"}' % (g, s.encode()))
+        ...     for g, s in states
+        ... ]
+        >>> [pod.metadata.generation for pod in ObjectStream(pods).predicate_filter(predicates.generation)]
+        [1, 2]
+        """
+        predicate = any_of(predicates)
+        if not isinstance(ttl, (int, float)) or not ttl > 0:
+            raise InvalidInput(f"ttl is a number of seconds, more than 0, not {ttl!r}")
+        if maxsize is not None and (not isinstance(maxsize, int) or maxsize < 1):
+            raise InvalidInput(f"maxsize is a number of objects, 1 or more, or None, not {maxsize!r}")
+        objects = self._take("predicate_filter")
+        passing = predicate_filter(objects, predicate, ttl=ttl, maxsize=maxsize, timer=timer)
+        return self._then(ObjectStream, "predicate_filter", passing)

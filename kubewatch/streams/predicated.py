@@ -1,0 +1,96 @@
+"""`predicate_filter`: leave out objects in which nothing that matters has changed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+import msgspec
+from cachetools import LRUCache
+
+from kubewatch.errors import WatchError
+from kubewatch.events import Apply, Delete, InitApply, InitDone
+from kubewatch.objects import meta_of
+from kubewatch.predicates import Predicate
+
+from .inband import function_failed
+
+_Key = tuple[str, str | None, str]
+
+
+class _Sighting(msgspec.Struct, gc=False):
+    value: Any
+    at: float
+
+
+def predicate_filter(
+    objects: Iterable[Any],
+    predicate: Predicate[Any],
+    *,
+    ttl: float = 3600.0,
+    maxsize: int | None = None,
+    timer: Callable[[], float] = time.monotonic,
+) -> Generator[Any, None, None]:
+    """The objects whose `predicate` differs from what it was at the last sighting, deleted objects, and all errors.
+
+    An object without a value (None) passes. So does one that was not sighted for `ttl` seconds, or is not among the
+    `maxsize` objects that were sighted last. Objects are told apart by name, namespace and uid: what was deleted and
+    made again is another object. Where `predicate` raises, the error takes the object's place.
+    """
+    # Each sighting counts anew for the TTL, so the least recently sighted is the first to expire: an LRU cache is all
+    # it takes, at a fifth of a TTLCache's time.
+    sightings: LRUCache[_Key, _Sighting] = LRUCache(maxsize or math.inf)
+    purge_at = timer() + ttl
+    value_of = predicate.function
+    for item in objects:
+        kind = type(item)
+        if kind is Apply or kind is InitApply:
+            obj = item.object
+        elif kind is Delete:
+            sightings.pop(_key(item.object), None)
+            yield item
+            continue
+        elif item is None or kind is InitDone or isinstance(item, WatchError):
+            yield item
+            continue
+        else:
+            obj = item
+        try:
+            value = value_of(obj)
+        except Exception as error:
+            yield function_failed("predicate_filter", predicate, obj, error)
+            continue
+        if value is None:
+            yield item
+            continue
+        key = _key(obj)
+        now = timer()
+        if now >= purge_at:
+            _purge(sightings, now - ttl)
+            purge_at = now + ttl
+        try:
+            sighting = sightings[key]
+        except KeyError:
+            sightings[key] = _Sighting(value, now)
+            yield item
+            continue
+        repeated = sighting.value == value and now - sighting.at < ttl
+        sighting.value = value
+        sighting.at = now
+        if not repeated:
+            yield item
+
+
+def _key(obj: Any) -> _Key:
+    meta = meta_of(obj)
+    return meta.name, meta.namespace, meta.uid
+
+
+def _purge(sightings: LRUCache[_Key, _Sighting], expired: float) -> None:
+    while sightings:
+        key, sighting = sightings.popitem()
+        if sighting.at > expired:
+            sightings[key] = sighting
+            return

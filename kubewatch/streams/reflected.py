@@ -1,0 +1,42 @@
+"""`reflect`: write events into a store on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import Any, Protocol, TypeVar
+
+from kubewatch.events import Event
+from kubewatch.stop import Stop
+from kubewatch.vitals import Vitals
+
+from .inband import EVENTS
+
+T = TypeVar("T")
+
+
+class EventWriter(Protocol[T]):
+    """What `reflect` needs of a store's writer."""
+
+    def apply(self, event: Event[T], /) -> object:
+        """Write one event."""
+
+    def follow(self, vitals: Vitals, stop: Stop, /) -> object:
+        """Learn whose events come from now on; called once, when the chain is built."""
+
+    def close(self) -> object:
+        """There will be no more events. Idempotent; called on the thread that ends or drops the stream."""
+
+
+def reflect(events: Iterable[Any], writer: EventWriter[Any]) -> Generator[Any, None, None]:
+    """The events, each after it was written; errors pass, and leave the store as it is.
+
+    What `writer.apply` raises ends the stream: a store that missed an event must not go on as if it had not.
+    """
+    apply = writer.apply
+    try:
+        for item in events:
+            if type(item) in EVENTS:
+                apply(item)
+            yield item
+    finally:
+        writer.close()
