@@ -139,7 +139,7 @@ class Freshness:
                 _log.warning("waiting for a store to become ready for %.0f s: %s", waited, self._why())
             self._settled.wait(LOOK if timeout is None else min(LOOK, timeout - waited))
         if not self.ready:
-            raise WriterDropped(f"the store will never be ready, as its stream has ended: {self._why()}")
+            raise WriterDropped(f"the store will never be ready, as its writer is gone: {self._why()}")
 
     @property
     def is_of_this_process(self) -> bool:
@@ -179,9 +179,9 @@ class Freshness:
 
     def _why(self) -> str:
         if self.vitals is None:
-            return "no stream fills it; chain .reflect(writer) and iterate the stream, on another thread"
+            return "no stream was put on its writer; chain .reflect(writer), and iterate the stream on another thread"
         if self.vitals.failing:
-            return f"the stream fails: {self.vitals.last_error}"
+            return f"its stream fails: {self.vitals.last_error}"
         if self.vitals.heard_at is None:
-            return "the server was never heard from; is the stream iterated, on another thread?"
+            return "its stream never heard from the server; is it iterated, on another thread?"
         return "its first list is not complete"

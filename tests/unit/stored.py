@@ -1,0 +1,50 @@
+"""Objects and stores for the tests of stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kubewatch.decode import decode_object
+from kubewatch.events import Init, InitApply, InitDone
+from kubewatch.objects import Object
+from kubewatch.store import Store, Writer
+
+
+def pod(
+    name: str,
+    namespace: str | None = "shop",
+    *,
+    labels: Mapping[str, str] | None = None,
+    node: str | None = None,
+    version: int | str = 1,
+    owners: Iterable[Mapping[str, Any]] = (),
+    kind: str = "Pod",
+    api_version: str = "v1",
+) -> Object:
+    """A pod as the server would send it, or what looks like one of another kind."""
+    metadata: dict[str, Any] = {"name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}
+    metadata |= {"namespace": namespace} if namespace else {}
+    metadata |= {"labels": dict(labels)} if labels else {}
+    metadata |= {"ownerReferences": list(owners)} if owners else {}
+    body = {"metadata": metadata, "spec": {"nodeName": node} if node else {}}
+    return decode_object(json.dumps(body).encode(), api_version, kind)
+
+
+def node(name: str) -> Object:
+    """A cluster-scoped object."""
+    return pod(name, None, kind="Node")
+
+
+def fill(writer: Writer[Object], *objects: Object) -> None:
+    """A whole list: what is not among `objects` is gone afterwards."""
+    writer.apply(Init())
+    for obj in objects:
+        writer.apply(InitApply(obj))
+    writer.apply(InitDone())
+
+
+def names(objects: Iterable[Object] | Store[Object]) -> list[str]:
+    """The sorted names of `objects`."""
+    return sorted(obj.name for obj in objects)
