@@ -50,7 +50,7 @@ from .events import Apply, Delete, Event, Init, InitApply, InitDone
 from .misread import SHOWN, malformed, undecodable
 from .params import ListParams, WatchParams
 from .patience import FEW, Patience
-from .source import Source
+from .source import Source, named
 from .versions import expired, version_of
 from .vitals import Vitals
 
@@ -92,8 +92,7 @@ class Machine(Generic[T]):
         self._unfinished = 0  # initial watches in a row that ended before their end bookmark
         self._deleted: dict[tuple[str, str], T] = {}  # what was deleted among the initial events
         self._unknown: set[str] = set()  # frame types already logged
-        where = f" in {source.namespace}" if source.namespace else ""
-        self._what = f"{source.kind or 'objects'}{where}"
+        self._what = named(source)
         self._extra = {"kind": source.kind, "namespace": source.namespace}
         if config.list_semantic == "any" and config.page_size is not None and not self._streaming:
             log.warning(
@@ -347,7 +346,7 @@ class Machine(Generic[T]):
         failure = undecodable(self._source.kind, raw, error)
         self.vitals.dropped += 1
         self.vitals.last_error = failure
-        log.warning(
+        log.info(
             "%s", failure, extra=self._extra | {"namespace": failure.namespace, "object_name": failure.object_name}
         )
         return failure

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from .decode import Decode, Page
+from .objects import PartialObjectMeta
 from .params import ListParams, WatchParams
 from .stop import Stop
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -70,3 +72,16 @@ class Source(Protocol[T_co]):
 
     def open(self, stop: Stop) -> Session:
         """A session whose every blocking read `stop` ends; makes no request yet."""
+
+
+class MetadataSource(Protocol):
+    """A collection of which the metadata alone can be asked for."""
+
+    def metadata(self) -> Source[PartialObjectMeta]:
+        """The same collection, metadata only; itself, if it is that already."""
+
+
+def named(source: Source[T]) -> str:
+    """What a source brings, for logs and messages: "Pod in default"."""
+    kind = source.kind or "objects"
+    return f"{kind} in {source.namespace}" if source.namespace else kind

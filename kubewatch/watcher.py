@@ -1,6 +1,7 @@
 """`watcher`: list, then watch, for ever, through everything that breaks a watch.
 
 The decisions are the state machine's (`machine.py`); here it is driven over a connection, one pull at a time.
+`watch_events` is the generator, `watcher` the stream around it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachabl
 from .events import Event
 from .lines import Lines
 from .machine import LIVE, Machine, State
+from .objects import PartialObjectMeta
 from .params import ListParams, WatchParams
-from .source import Session, Source, WatchBody
+from .source import MetadataSource, Session, Source, WatchBody, named
 from .stop import Stop
+from .streams.fluent import EventStream
 from .versions import version_of
 from .vitals import Vitals
 
@@ -28,6 +31,44 @@ T = TypeVar("T")
 
 # What a request may raise and the stream survives. Anything else is a mistake in the call, and is raised.
 _SURVIVED = (ApiError, AuthError, Unreachable, msgspec.MsgspecError)
+
+
+_DEFAULT = Config()
+
+
+def watcher(api: Source[T], config: Config = _DEFAULT) -> EventStream[T]:
+    """What exists, and then each change, for ever.
+
+    >>> for event in watcher(Api("v1", "Pod", namespace="default")):                        # doctest: +SKIP
+    ...     print(event)
+    Init
+    InitApply(web-0)
+    InitDone
+    Apply(web-0)
+
+    Yields `Init`, an `InitApply` for each object, `InitDone`; then `Apply` and `Delete` as things change. When the
+    server has forgotten where we were, all of that comes again: what was known before and is not between the new `Init`
+    and `InitDone` is gone. Everything happens on the thread that pulls; building makes no request. `api` may be any
+    `kubewatch.source.Source`; one of metadata (`api.metadata()`) gives `PartialObjectMeta`.
+
+    An error is raised by the pull that meets it, as a `WatchError`, and the next pull goes on: put `.default_backoff()`
+    on the stream to have it wait and go on by itself. Raises UnknownKind if the cluster does not know the kind, and
+    StaleAfterFork in a child process.
+    https://docs.rs/kube-runtime/latest/kube_runtime/watcher/fn.watcher.html
+    """
+    stop, vitals = Stop(), Vitals()
+    return EventStream(watch_events(api, config, stop, vitals), stop=stop, vitals=vitals, label=named(api))
+
+
+def metadata_watcher(api: MetadataSource, config: Config = _DEFAULT) -> EventStream[PartialObjectMeta]:
+    """Like `watcher`, but the server sends names, labels and the other metadata only: less to send and to keep.
+
+    >>> for meta in metadata_watcher(Api("v1", "Secret")).applied_objects():                # doctest: +SKIP
+    ...     print(meta.namespace, meta.name, dict(meta.labels))
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+    """
+    return watcher(api.metadata(), config)
 
 
 def watch_events(source: Source[T], config: Config, stop: Stop, vitals: Vitals) -> Iterator[Event[T] | WatchError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from itertools import islice, pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch.config import Config
-from kubewatch.decode import Page
+from kubewatch.decode import Page, decode_partial
 from kubewatch.errors import (
     ApiError,
     AuthError,
@@ -28,11 +29,11 @@ from kubewatch.errors import (
 from kubewatch.events import Apply, Event
 from kubewatch.machine import Machine
 from kubewatch.models import decode_model
-from kubewatch.objects import Object
+from kubewatch.objects import Object, PartialObjectMeta
 from kubewatch.params import ListParams
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals
-from kubewatch.watcher import watch_events
+from kubewatch.watcher import metadata_watcher, watch_events, watcher
 
 from .stub_source import (
     Do,
@@ -147,6 +148,64 @@ def test_selectors_are_repeated_on_every_page_and_every_watch() -> None:
     assert played.play() == ["Init", "InitApply(a)", "InitApply(b)", "InitApply(c)", "InitDone"]
     assert {(r.label_selector, r.field_selector) for r in played.source.requests} == {("app=web", "spec.nodeName=n1")}
     assert versions(played) == ["9", "9", "9"]
+
+
+# The stream around it
+
+
+def test_building_a_stream_makes_no_request_and_starts_no_thread() -> None:
+    source: StubSource[Object] = StubSource([page(pod("a", 1), version=5)])
+    threads = threading.active_count()
+    stream = watcher(source).default_backoff().applied_objects()
+    assert (source.requests, threading.active_count()) == ([], threads)
+    assert next(stream).name == "a"
+    assert (len(source.requests), threading.active_count()) == (1, threads)
+
+
+def test_a_stream_is_labelled_by_what_it_brings() -> None:
+    assert watcher(StubSource[Object]()).label == "Pod in default"
+    assert watcher(StubSource[Object](kind="Node", namespace=None)).label == "Node"
+
+
+def test_an_error_is_raised_by_the_pull_that_meets_it_and_the_next_one_goes_on() -> None:
+    stream = watcher(StubSource[Object]([ApiError(500, "InternalError", "no"), page(version=5)]))
+    assert shown(next(stream)) == "Init"
+    with pytest.raises(InitialListFailed):
+        next(stream)
+    assert [shown(next(stream)) for _ in range(2)] == ["Init", "InitDone"]
+    assert stream.vitals.resource_version == "5"
+
+
+def test_leaving_the_with_block_closes_the_connection() -> None:
+    source: StubSource[Object] = StubSource([page(version=5)], [[added("a", 6)]])
+    with watcher(source) as stream:
+        assert [shown(next(stream)) for _ in range(3)] == ["Init", "InitDone", "Apply(a)"]
+        assert source.open_bodies == 1
+    assert (source.closed, source.open_bodies) == (1, 0)
+    assert list(stream) == []
+
+
+def test_a_dropped_stream_closes_its_connection_though_its_errors_are_kept() -> None:
+    source: StubSource[Object] = StubSource([page(version=5)], [[added("a", 6), Unreachable("reset")], [added("b", 7)]])
+    items = watcher(source).in_band()
+    kept_items = [next(items) for _ in range(5)]
+    assert source.open_bodies == 1
+    del items
+    assert (source.closed, source.open_bodies) == (1, 0)
+    assert shown(kept_items[3]) == "WatchFailed"
+
+
+def test_metadata_is_watched_by_asking_the_server_for_metadata() -> None:
+    """Row 113: the metadata form of a collection is what is listed and watched, and decoded as metadata."""
+
+    class Whole(StubSource[Object]):
+        def metadata(self) -> StubSource[PartialObjectMeta]:
+            return StubSource([page(pod("a", 1), version=5, kind="PartialObjectMetadataList")], decode=decode_partial)
+
+    source = Whole()
+    found = next(metadata_watcher(source).applied_objects())
+    assert isinstance(found, PartialObjectMeta)
+    assert (found.name, found.kind, source.requests) == ("a", "Pod", [])
 
 
 # Streaming lists
