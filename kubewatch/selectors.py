@@ -38,19 +38,15 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether `labels` meet this condition; a missing key meets `!=`, `notin` and `!` only."""
         value = labels.get(self.key)
-        match self.operator:
-            case "=" | "in":
-                return value in self.values
-            case "!=" | "notin":
-                return value not in self.values
-            case "exists":
-                return value is not None
-            case "!":
-                return value is None
-            case ">":
-                return (number := _int64(value)) is not None and number > int(self.values[0])
-            case "<":
-                return (number := _int64(value)) is not None and number < int(self.values[0])
+        operator = self.operator
+        if operator == "=" or operator == "in":
+            return value in self.values
+        if operator == "!=" or operator == "notin":
+            return value not in self.values
+        if operator == "exists" or operator == "!":
+            return (value is not None) == (operator == "exists")
+        number, limit = _int64(value), int(self.values[0])
+        return number is not None and (number > limit if operator == ">" else number < limit)
 
     def __str__(self) -> str:
         match self.operator:
