@@ -1,0 +1,62 @@
+"""The command line: `kubewatch demo`, `kubewatch watch`, `kubewatch get`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from kubewatch.errors import InvalidInput, KubewatchError
+
+from .arguments import COMMANDS, parse
+from .messages import explain, tell
+
+FAILED = 1
+USAGE = 2
+
+
+class Terminated(BaseException):
+    """SIGTERM came; like KeyboardInterrupt, nobody but `main` is to catch it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+
+    Runs on the main thread, as it listens to SIGTERM meanwhile.
+
+    >>> main(["--version"])
+    kubewatch ...
+    0
+    """
+    try:
+        arguments = parse(argv)
+    except SystemExit as end:  # how argparse ends: 0 after --help, 2 after wrong usage
+        return int(end.code or 0)
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status: int = importlib.import_module(COMMANDS[arguments.command].module).run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still buffered goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except InvalidInput as error:
+        tell(f"error: {explain(error)}")
+        return USAGE
+    except KubewatchError as error:
+        tell(f"error: {explain(error)}")
+        return FAILED
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Terminated:
+        return 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,45 @@
+"""From the arguments to the objects they speak of, and to the form in which these are wanted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from kubewatch.api import Api
+from kubewatch.client import Client
+
+from .columns import Shape
+from .output import Form, form_for
+from .text import wants_colour
+
+
+def client_for(arguments: argparse.Namespace) -> Client:
+    """A client of the cluster that the arguments name; nothing is asked of it yet."""
+    if arguments.kubeconfig or arguments.context:
+        return Client.from_kubeconfig(arguments.kubeconfig, arguments.context)
+    return Client()
+
+
+def api_for(arguments: argparse.Namespace, client: Client) -> Api[Any]:
+    """The collection that the arguments name. Asks the cluster which kinds it has; raises KubewatchError."""
+    if arguments.all_namespaces:
+        api = Api(arguments.kind, client=client)
+    elif arguments.namespace:
+        api = Api(arguments.kind, namespace=arguments.namespace, client=client)
+    else:
+        api = Api.default_namespaced(arguments.kind, client=client)
+    return api.metadata() if arguments.metadata else api
+
+
+def output_of(arguments: argparse.Namespace) -> str:
+    """The form of output that is asked for, or fits where it goes."""
+    return arguments.output or ("table" if sys.stdout.isatty() else "json")
+
+
+def form_of(arguments: argparse.Namespace, api: Api[Any], *, live: bool) -> Form:
+    """The form of output, writing to stdout; `live` when it is to say what happened."""
+    shape = Shape(api.api_version, api.kind, namespaces=bool(arguments.all_namespaces), metadata=arguments.metadata)
+    colour = wants_colour(sys.stdout, os.environ, arguments.no_color)
+    return form_for(output_of(arguments), shape, live=live, colour=colour)

@@ -1,0 +1,106 @@
+"""`kubewatch get`: list objects once, page by page, or fetch some by name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from kubewatch.api import Api
+from kubewatch.config import Config
+from kubewatch.decode import Page
+from kubewatch.errors import ApiError
+from kubewatch.objects import modified
+from kubewatch.params import ListParams
+from kubewatch.prune import prune
+from kubewatch.stop import Stop
+
+from .changes import Change, What
+from .connect import api_for, client_for, form_of, output_of
+from .messages import tell
+from .output import Form
+from .progress import Progress
+
+PAGE = 500  # objects in a page
+
+_cut_managed_fields = prune("metadata.managedFields")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show what the arguments name; returns the exit status, 1 when a NAME was not found.
+
+    Raises InvalidInput before any request, and KubewatchError when one fails.
+    """
+    Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
+    api = api_for(arguments, client_for(arguments))
+    form = form_of(arguments, api, live=False)
+    whole = arguments.show_managed_fields or output_of(arguments) in ("table", "wide")
+    if arguments.names:
+        return fetch(api, arguments.names, form, whole=whole)
+    params = ListParams(arguments.selector, arguments.field_selector)
+    with Progress(api.label, shown=sys.stderr.isatty() and not sys.stdout.isatty()) as progress:
+        return show_all(api, params, form, progress, limit=arguments.limit, whole=whole)
+
+
+def fetch(api: Api[Any], names: list[str], form: Form, *, whole: bool) -> int:
+    """Show the objects of these names; 1 when one is not there."""
+    status = 0
+    for name in names:
+        try:
+            obj = api.get(name)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            tell(f"error: {error.message}")
+            status = 1
+        else:
+            form.show(_listed(obj, whole))
+    if status == 0 or len(names) > 1:
+        form.flush()
+    return status
+
+
+def show_all(
+    api: Api[Any], params: ListParams, form: Form, progress: Progress, *, limit: int | None, whole: bool
+) -> int:
+    """Show a whole list, or its first `limit` objects; 1 when some object cannot be decoded."""
+    status = done = 0
+    for page in pages(api, params, limit):
+        for raw in page.items:
+            try:
+                obj = api.decode(raw, api.api_version, api.kind)
+            except (msgspec.MsgspecError, UnicodeError) as error:
+                tell(f"error: an object of {api.label} cannot be decoded and is left out: {error}")
+                status = 1
+            else:
+                form.show(_listed(obj, whole))
+        done += len(page.items)
+        if done:
+            form.flush()
+        if page.remaining:
+            progress.at(done, done + page.remaining if limit is None else min(limit, done + page.remaining))
+    if not done:
+        tell(f"no {api.label}")
+    return status
+
+
+def pages(api: Api[Any], params: ListParams, limit: int | None = None) -> Iterator[Page]:
+    """The pages of a list, each requested when it is pulled, with `limit` objects at most in all of them."""
+    with closing(api.open(Stop())) as session:
+        while True:
+            size = PAGE if limit is None else min(PAGE, limit)
+            page = session.list(msgspec.structs.replace(params, limit=size))
+            if limit is not None:
+                limit -= len(page.items)
+            yield page
+            if not page.continue_ or limit == 0:
+                return
+            params = msgspec.structs.replace(params, continue_=page.continue_)
+
+
+def _listed(obj: Any, whole: bool) -> Change:
+    return Change(What.LISTED, obj if whole else modified(obj, _cut_managed_fields))

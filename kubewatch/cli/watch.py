@@ -1,0 +1,111 @@
+"""`kubewatch watch`: follow objects, and show what happens to them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from kubewatch import backoffs, predicates
+from kubewatch.config import Config
+from kubewatch.errors import ApiError, AuthError, DecodeFailed, Unreachable, WatchError
+from kubewatch.events import Event, InitApply
+from kubewatch.prune import prune
+from kubewatch.streams import EventStream
+from kubewatch.vitals import Vitals
+from kubewatch.watcher import watcher
+
+from .changes import Change, What, as_they_come, changes
+from .connect import api_for, client_for, form_of, output_of
+from .messages import cause_of, tell
+from .output import Form
+from .progress import Progress, bar_fits
+from .reader import ending_with_reader
+
+# Answers that another try may change: the server was busy, or had forgotten what the list began with.
+_PASSING = (408, 410, 429)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Follow what the arguments name until told to end; returns the exit status.
+
+    Raises InvalidInput before any request, and KubewatchError for what no retry mends.
+    """
+    config = Config(label_selector=arguments.selector, field_selector=field_selector(arguments))
+    api = api_for(arguments, client_for(arguments))
+    form = form_of(arguments, api, live=True)
+    mark = predicates.any_of(getattr(predicates, name) for name in arguments.predicate or ["resource_version"])
+    stream: EventStream[Any] = watcher(api, config)
+    if arguments.seconds is not None:
+        stream = stream.until(arguments.seconds)
+    if not arguments.show_managed_fields and output_of(arguments) in ("json", "yaml"):
+        stream = stream.modify(prune("metadata.managedFields"))
+    with Progress(stream.label, shown=bar_fits(output_of(arguments))) as progress:
+        stream = going_on(stream, lambda message: progress.aside(lambda: tell(message)))
+        with stream, ending_with_reader(sys.stdout.fileno(), stream.stopper):
+            events = counted(stream, stream.vitals, progress, config.page_size)
+            found = as_they_come(events) if arguments.events else changes(events, mark)
+            follow(found, form, only_changes=arguments.only_changes)
+    return 0
+
+
+def field_selector(arguments: argparse.Namespace) -> str | None:
+    """The field selector that is asked for, and the one that a NAME is."""
+    names = [f"metadata.name={name}" for name in arguments.names]
+    return ",".join(filter(None, [*names, arguments.field_selector])) or None
+
+
+def going_on(stream: EventStream[Any], report: Callable[[str], object]) -> EventStream[Any]:
+    """The stream, which reports its errors and pauses after them; those that no retry mends it raises."""
+    label, vitals = stream.label or "the watch", stream.vitals
+
+    def on_backoff(details: Mapping[str, Any]) -> None:
+        error = details["exception"]
+        if isinstance(error, DecodeFailed):
+            report(f"{label}: {error}; left out")
+        else:
+            report(f"{label}: {cause_of(error)}; trying again in {details['wait']:.1f} s")
+
+    return stream.backoff(
+        backoffs.default, jitter=backoffs.stretched, giveup=lambda error: is_final(error, vitals), on_backoff=on_backoff
+    )
+
+
+def is_final(error: WatchError, vitals: Vitals) -> bool:
+    """Whether an error ends the command: before the first list is complete, and when a retry would not mend it."""
+    if vitals.resource_version is not None:
+        return False
+    cause = cause_of(error)
+    if isinstance(cause, ApiError):
+        return 400 <= cause.code < 500 and cause.code not in _PASSING
+    # Whoever spoke before, and is gone now, may come back. An address where nobody ever spoke may be wrong.
+    return isinstance(cause, AuthError) or (isinstance(cause, Unreachable) and vitals.heard_at is None)
+
+
+def counted(
+    events: Iterable[Event[Any]], vitals: Vitals, progress: Progress, page_size: int | None
+) -> Iterator[Event[Any]]:
+    """The events; while those of the first list come, `progress` shows how many of how many."""
+    done = 0
+    for event in events:
+        if isinstance(event, InitApply) and vitals.resource_version is None:
+            done += 1
+            left = vitals.remaining  # behind the page that is being handed out
+            if page_size and (left or done > page_size):
+                pages = -(-done // page_size)
+                progress.at(done, pages * page_size + left if left else None)
+        else:
+            done = 0
+            progress.clear()
+        yield event
+
+
+def follow(found: Iterable[Change], form: Form, *, only_changes: bool = False) -> None:
+    """Show changes as they come."""
+    for change in found:
+        if change.what is What.READY:
+            form.flush()
+        elif not (only_changes and change.what is What.LISTED):
+            form.show(change)
+    form.flush()
