@@ -94,6 +94,10 @@ def test_the_official_client_lists_namespaces(core: Any) -> None:
     assert "default" in [namespace.metadata.name for namespace in core.list_namespace().items]
 
 
+def test_our_own_client_reaches_it(server: EnvTest) -> None:
+    assert server.client().request("GET", "/api/v1/namespaces/default").status == 200
+
+
 def test_it_says_which_release_it_is(core: Any) -> None:
     assert official.VersionApi(core.api_client).get_code().git_version.startswith("v1.")
 
