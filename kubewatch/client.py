@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import platform
@@ -277,6 +278,17 @@ class Client:
             "a Client cannot be pickled: it holds connections and credentials. Make one in each process, as "
             "Client() or Client.from_kubeconfig(...)"
         )
+
+
+def default_client() -> Client:
+    """The client of all who bring none of their own, for the cluster that the environment names."""
+    names = ("KUBECONFIG", "HOME", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+    return _shared(*(os.environ.get(name) for name in names))
+
+
+@functools.lru_cache(maxsize=8)
+def _shared(*environment: str | None) -> Client:
+    return Client()
 
 
 def user_agent() -> str:

@@ -6,7 +6,7 @@ both come from the same one of several API servers. Each later watch opens a new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -61,14 +61,7 @@ class Session:
         )
         self._wire = wire
         try:
-            body = wire.read_all(LIST_TIMEOUT)
-            return decode_page(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Without a word of the body, which may be Secrets.
-            what = f"{head.headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
-            raise ApiError(
-                head.status, "Failed to parse list", f"the answer ({what}) is no list: {error}", request=f"GET {path}"
-            ) from error
+            return parse_page(wire.read_all(LIST_TIMEOUT), head.headers, path)
         finally:
             if not wire.reusable:
                 self.close()
@@ -101,6 +94,17 @@ class Session:
             self._watched = None
         wire, self._wire = self._wire, None
         return wire
+
+
+def parse_page(body: bytes, headers: Mapping[str, str], path: str) -> Page:
+    """The page that the answer to a list holds; raises ApiError where it holds none."""
+    try:
+        return decode_page(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        # Without a word of the body, which may be Secrets.
+        what = f"{headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
+        message = f"the answer ({what}) is no list: {error}"
+        raise ApiError(200, "Failed to parse list", message, request=f"GET {path}") from error
 
 
 class WatchBody:
