@@ -139,7 +139,7 @@ class Machine(Generic[T]):
         if not page.continue_ and not page.resource_version:
             return self._no_version("the list of")
         self._continue = page.continue_
-        self._vitals.remaining = page.remaining
+        self.vitals.remaining = page.remaining
         self.version = page.resource_version
         return self._drain(page)
 
