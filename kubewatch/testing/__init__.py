@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .handle import ApiServer
-
 if TYPE_CHECKING:
     from .envtest import EnvTest
+    from .handle import ApiServer
 
 __all__ = ["ApiServer", "EnvTest"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports ``EnvTest`` when it is first asked for: the embedded server needs none of what it needs."""
+    """Imports each server when it is first asked for: whoever uses one needs nothing of the other."""
+    if name == "ApiServer":
+        from .handle import ApiServer
+
+        return ApiServer
     if name == "EnvTest":
         from .envtest import EnvTest
 
