@@ -20,7 +20,7 @@ Waits = Generator[Any, Any, None]
 WaitGenerator = Callable[..., Waits]
 
 
-def primed(wait_gen: WaitGenerator, **wait_gen_args: Any) -> Waits:
+def primed(wait_gen: WaitGenerator, /, **wait_gen_args: Any) -> Waits:
     """A wait generator that is ready to be sent the first error.
 
     >>> waits = primed(exponential, minimum=0.1)
@@ -53,6 +53,7 @@ def resetting(
 ) -> Waits:
     """The waits of `wait_gen`, from the beginning again when the last error is more than `after` seconds ago.
 
+    For a stream: `.backoff(lambda: backoffs.resetting(backoff.fibo, after=60.0))`.
     https://docs.rs/kube-runtime/latest/kube_runtime/utils/struct.ResetTimerBackoff.html
     """
     error = yield None

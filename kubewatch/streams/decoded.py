@@ -5,22 +5,25 @@ Both only leave events out; a decoded stream hands out what is in the events tha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import Any
+from contextlib import closing
 
 from kubewatch.events import Delete, Init
 
+from .inband import InBand
 
-def applied_objects(events: Iterable[Any]) -> Generator[Any, None, None]:
+
+def applied_objects(events: InBand) -> InBand:
     """Objects that were listed, added or modified."""
-    for item in events:
-        kind = type(item)
-        if kind is not Delete and kind is not Init:
-            yield item
+    with closing(events):
+        for item in events:
+            kind = type(item)
+            if kind is not Delete and kind is not Init:
+                yield item
 
 
-def touched_objects(events: Iterable[Any]) -> Generator[Any, None, None]:
+def touched_objects(events: InBand) -> InBand:
     """Objects that were listed, added, modified or deleted."""
-    for item in events:
-        if type(item) is not Init:
-            yield item
+    with closing(events):
+        for item in events:
+            if type(item) is not Init:
+                yield item

@@ -15,13 +15,13 @@ from kubewatch.errors import InvalidInput, StreamUsed
 from kubewatch.events import Event
 from kubewatch.predicates import any_of
 
-from . import decoded, filtered, mapped, order
-from .inband import bare, events_in_band, objects_in_band
+from . import decoded, filtered, mapped
+from .inband import bare
 from .inspected import inspect_events, inspect_objects
 from .modified import modify
 from .predicated import predicate_filter
 from .reflected import EventWriter, reflect
-from .stream import InBand, Stream, check_callable
+from .stream import Stream, check_callable
 
 __all__ = ["EventStream", "ObjectStream", "Stream"]
 
@@ -39,12 +39,7 @@ class EventStream(Stream[Event[T]], Generic[T]):
 
     __slots__ = ()
 
-    _wrong_here = order.OBJECTS_ONLY
-    _enter = staticmethod(events_in_band)
-
-    @staticmethod
-    def _leave(items: InBand) -> InBand:
-        return items
+    _events = True
 
     def modify(self, change: Callable[[Any], object]) -> EventStream[T]:
         """Call `change` on a draft of each object, and hand on what became of it.
@@ -62,12 +57,12 @@ class EventStream(Stream[Event[T]], Generic[T]):
         [dict_keys(['apiVersion', 'kind', 'metadata'])]
         """
         check_callable("modify", change)
-        return self._then(EventStream, "modify", modify(self._take("modify"), change))
+        return self._then(EventStream, "modify", modify, change)
 
     def inspect(self, look: Callable[[Event[T]], object]) -> EventStream[T]:
         """Call `look` with each event, errors left out, and hand the event on: `events.inspect(print)`."""
         check_callable("inspect", look)
-        return self._then(EventStream, "inspect", inspect_events(self._take("inspect"), look))
+        return self._then(EventStream, "inspect", inspect_events, look)
 
     def reflect(self, writer: EventWriter[T]) -> EventStream[T]:
         """Write each event to a store, then hand it on; errors pass, and leave the store as it is.
@@ -82,10 +77,10 @@ class EventStream(Stream[Event[T]], Generic[T]):
         if getgeneratorstate(self._items) != GEN_CREATED:
             raise StreamUsed(f"{self!r} was pulled already, and a store must see it from its beginning")
         writer.follow(self._vitals, self._stop)
-        events = reflect(self._take("reflect"), writer)
+        events = self._then(EventStream, "reflect", reflect, writer)
         # A generator that was never pulled runs no `finally`; whoever waits for the store must hear of its end.
-        finalize(events, writer.close).atexit = False
-        return self._then(EventStream, "reflect", events)
+        finalize(events._items, writer.close).atexit = False
+        return events
 
     def applied_objects(self) -> ObjectStream[T]:
         """The objects that were listed, added or modified; deletions are left out.
@@ -97,8 +92,7 @@ class EventStream(Stream[Event[T]], Generic[T]):
         >>> list(EventStream(events).applied_objects())
         ['a', 'b']
         """
-        items = decoded.applied_objects(self._take("applied_objects"))
-        return self._then(ObjectStream, "applied_objects", items)
+        return self._then(ObjectStream, "applied_objects", decoded.applied_objects)
 
     def touched_objects(self) -> ObjectStream[T]:
         """The objects that were listed, added, modified or deleted; of a deleted one, its last state.
@@ -110,8 +104,7 @@ class EventStream(Stream[Event[T]], Generic[T]):
         >>> list(EventStream(events).touched_objects())
         ['a', 'b', 'a']
         """
-        items = decoded.touched_objects(self._take("touched_objects"))
-        return self._then(ObjectStream, "touched_objects", items)
+        return self._then(ObjectStream, "touched_objects", decoded.touched_objects)
 
 
 class ObjectStream(Stream[T], Generic[T]):
@@ -119,19 +112,18 @@ class ObjectStream(Stream[T], Generic[T]):
 
     __slots__ = ()
 
-    _wrong_here = order.EVENTS_ONLY
-    _enter = staticmethod(objects_in_band)
-    _leave = staticmethod(bare)
+    _events = False
+    _bare = staticmethod(bare)
 
     def modify(self, change: Callable[[Any], object]) -> ObjectStream[T]:
         """Call `change` on a draft of each object, and hand on what became of it; see `EventStream.modify`."""
         check_callable("modify", change)
-        return self._then(ObjectStream, "modify", modify(self._take("modify"), change))
+        return self._then(ObjectStream, "modify", modify, change)
 
     def inspect(self, look: Callable[[T], object]) -> ObjectStream[T]:
         """Call `look` with each object, errors left out, and hand the object on: `objects.inspect(print)`."""
         check_callable("inspect", look)
-        return self._then(ObjectStream, "inspect", inspect_objects(self._take("inspect"), look))
+        return self._then(ObjectStream, "inspect", inspect_objects, look)
 
     def filter(self, keep: Callable[[T], object]) -> ObjectStream[T]:
         """The objects for which `keep` is true.
@@ -142,7 +134,7 @@ class ObjectStream(Stream[T], Generic[T]):
         ['web']
         """
         check_callable("filter", keep)
-        return self._then(ObjectStream, "filter", filtered.filter(self._take("filter"), keep))
+        return self._then(ObjectStream, "filter", filtered.filter, keep)
 
     def map(self, function: Callable[[T], U]) -> ObjectStream[U]:
         """What `function` makes of each object.
@@ -153,7 +145,7 @@ class ObjectStream(Stream[T], Generic[T]):
         ['WEB', 'DB']
         """
         check_callable("map", function)
-        return self._then(ObjectStream, "map", mapped.map(self._take("map"), function))
+        return self._then(ObjectStream, "map", mapped.map, function)
 
     def predicate_filter(
         self,
@@ -189,6 +181,5 @@ class ObjectStream(Stream[T], Generic[T]):
             raise InvalidInput(f"ttl is a number of seconds, more than 0, not {ttl!r}")
         if maxsize is not None and (not isinstance(maxsize, int) or maxsize < 1):
             raise InvalidInput(f"maxsize is a number of objects, 1 or more, or None, not {maxsize!r}")
-        objects = self._take("predicate_filter")
-        passing = predicate_filter(objects, predicate, ttl=ttl, maxsize=maxsize, timer=timer)
-        return self._then(ObjectStream, "predicate_filter", passing)
+        limits: dict[str, Any] = {"ttl": ttl, "maxsize": maxsize, "timer": timer}
+        return self._then(ObjectStream, "predicate_filter", predicate_filter, predicate, **limits)

@@ -9,56 +9,58 @@ event around them are as good: they come from plain iterables.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from typing import Any
 
 from kubewatch.errors import FunctionFailed, WatchError
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
 from kubewatch.stop import Stop
 
+# Items on their way through a chain. Each stage closes the one before when it ends or is closed, and so the connection
+# is closed by whoever closes or drops the last one.
+InBand = Generator[Any, None, None]
+
 EVENTS = frozenset({Init, InitApply, InitDone, Apply, Delete})
 
 
-def events_in_band(items: Iterable[Any], stop: Stop) -> Generator[Any, None, None]:
-    """The events of any iterable until `stop`; a `WatchError` that it raises becomes an item."""
+def in_band(items: Iterable[Any], stop: Stop, *, events: bool) -> InBand:
+    """The items of any iterable until `stop`; a `WatchError` that it raises becomes an item.
+
+    Raises TypeError for an object among `events`, and for the beginning of a list among objects.
+    """
     pull = iter(items).__next__
-    while not stop.stopped:
-        try:
-            item = pull()
-        except StopIteration:
-            return
-        except WatchError as error:
-            item = _let_go(error)
-        if type(item) not in EVENTS and not isinstance(item, WatchError):
-            raise TypeError(
-                f"an event stream is made of events, not of {type(item).__name__}: "
-                "wrap decoded objects in ObjectStream(...)"
-            )
-        yield item
-
-
-def objects_in_band(items: Iterable[Any], stop: Stop) -> Generator[Any, None, None]:
-    """The objects of any iterable until `stop`; a `WatchError` that it raises becomes an item."""
-    pull = iter(items).__next__
-    while not stop.stopped:
-        try:
-            item = pull()
-        except StopIteration:
-            return
-        except WatchError as error:
-            item = _let_go(error)
-        if type(item) is Init:
-            raise TypeError("these are events, not objects: use EventStream(...).applied_objects()")
-        yield item
-
-
-def bare(items: Iterable[Any]) -> Generator[Any, None, None]:
-    """The objects and errors of a decoded stream, without the events around them."""
-    for item in items:
-        kind = type(item)
-        if kind is Apply or kind is InitApply or kind is Delete:
-            yield item.object
-        elif kind is not InitDone:
+    try:
+        while not stop.stopped:
+            try:
+                item = pull()
+            except StopIteration:
+                return
+            except WatchError as error:
+                item = error
+            kind = type(item)
+            if events:
+                if kind not in EVENTS and not isinstance(item, WatchError):
+                    raise TypeError(
+                        f"an event stream is made of events, not of {kind.__name__}: "
+                        "wrap decoded objects in ObjectStream(...)"
+                    )
+            elif kind is Init:
+                raise TypeError("these are events, not objects: use EventStream(...).applied_objects()")
             yield item
+    finally:
+        if isinstance(items, Generator):
+            items.close()
+
+
+def bare(items: InBand) -> InBand:
+    """The objects and errors of a decoded stream, without the events around them."""
+    with closing(items):
+        for item in items:
+            kind = type(item)
+            if kind is Apply or kind is InitApply or kind is Delete:
+                yield item.object
+            elif kind is not InitDone:
+                yield item
 
 
 def function_failed(stage: str, function: Callable[..., Any], obj: Any, error: Exception) -> FunctionFailed:
@@ -71,10 +73,4 @@ def function_failed(stage: str, function: Callable[..., Any], obj: Any, error: E
     place = "/".join(filter(None, (getattr(meta, "namespace", None), getattr(meta, "name", None))))
     kind = getattr(obj, "kind", None) or type(obj).__name__
     message = f"{stage}({name}) raised {type(error).__name__} on {kind} {place}".rstrip()
-    return FunctionFailed(message, _let_go(error))
-
-
-def _let_go(error: Exception) -> Exception:
-    # Our generator's frame leaves the traceback: whoever keeps the error would keep the stream, and its connection.
-    trace = error.__traceback__
-    return error.with_traceback(trace.tb_next if trace else None)
+    return FunctionFailed(message, error)

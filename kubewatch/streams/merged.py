@@ -7,14 +7,16 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from kubewatch.errors import StreamUsed, WatchError
+from kubewatch.errors import StaleAfterFork, WatchError
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals
+
+from .inband import InBand
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ _END: Any = object()
 class Input(NamedTuple):
     """One of the streams: its items in band, what stops it, and what it is called."""
 
-    items: Generator[Any, None, None]
+    items: InBand
     stop: Stop
     label: str
 
@@ -79,7 +81,7 @@ class JointVitals(Vitals):
         raise AttributeError(name)
 
 
-def merged(inputs: Sequence[Input], stop: JointStop, buffer: int) -> Generator[Any, None, None]:
+def merged(inputs: Sequence[Input], stop: JointStop, buffer: int) -> InBand:
     """The items of all inputs, as they come; ends when all have ended.
 
     `buffer` items at most wait to be pulled; then the inputs wait.
@@ -117,7 +119,7 @@ def merged(inputs: Sequence[Input], stop: JointStop, buffer: int) -> Generator[A
                 room.put(None)
                 yield item
                 if os.getpid() != pid:
-                    raise StreamUsed(
+                    raise StaleAfterFork(
                         "this merge was started before a fork, which does not copy its threads: build it anew"
                     )
     finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from kubewatch.events import Apply, Delete, InitApply, InitDone
 from kubewatch.objects import meta_of
 from kubewatch.predicates import Predicate
 
-from .inband import function_failed
+from .inband import InBand, function_failed
 
 _Key = tuple[str, str | None, str]
 
@@ -26,13 +27,13 @@ class _Sighting(msgspec.Struct, gc=False):
 
 
 def predicate_filter(
-    objects: Iterable[Any],
+    objects: InBand,
     predicate: Predicate[Any],
     *,
     ttl: float = 3600.0,
     maxsize: int | None = None,
     timer: Callable[[], float] = time.monotonic,
-) -> Generator[Any, None, None]:
+) -> InBand:
     """The objects whose `predicate` differs from what it was at the last sighting, deleted objects, and all errors.
 
     An object without a value (None) passes. So does one that was not sighted for `ttl` seconds, or is not among the
@@ -44,43 +45,44 @@ def predicate_filter(
     sightings: LRUCache[_Key, _Sighting] = LRUCache(maxsize or math.inf)
     purge_at = timer() + ttl
     value_of = predicate.function
-    for item in objects:
-        kind = type(item)
-        if kind is Apply or kind is InitApply:
-            obj = item.object
-        elif kind is Delete:
-            sightings.pop(_key(item.object), None)
-            yield item
-            continue
-        elif item is None or kind is InitDone or isinstance(item, WatchError):
-            yield item
-            continue
-        else:
-            obj = item
-        try:
-            value = value_of(obj)
-        except Exception as error:
-            yield function_failed("predicate_filter", predicate, obj, error)
-            continue
-        if value is None:
-            yield item
-            continue
-        key = _key(obj)
-        now = timer()
-        if now >= purge_at:
-            _purge(sightings, now - ttl)
-            purge_at = now + ttl
-        try:
-            sighting = sightings[key]
-        except KeyError:
-            sightings[key] = _Sighting(value, now)
-            yield item
-            continue
-        repeated = sighting.value == value and now - sighting.at < ttl
-        sighting.value = value
-        sighting.at = now
-        if not repeated:
-            yield item
+    with closing(objects):
+        for item in objects:
+            kind = type(item)
+            if kind is Apply or kind is InitApply:
+                obj = item.object
+            elif kind is Delete:
+                sightings.pop(_key(item.object), None)
+                yield item
+                continue
+            elif item is None or kind is InitDone or isinstance(item, WatchError):
+                yield item
+                continue
+            else:
+                obj = item
+            try:
+                value = value_of(obj)
+            except Exception as error:
+                yield function_failed("predicate_filter", predicate, obj, error)
+                continue
+            if value is None:
+                yield item
+                continue
+            key = _key(obj)
+            now = timer()
+            if now >= purge_at:
+                _purge(sightings, now - ttl)
+                purge_at = now + ttl
+            try:
+                sighting = sightings[key]
+            except KeyError:
+                sightings[key] = _Sighting(value, now)
+                yield item
+                continue
+            repeated = sighting.value == value and now - sighting.at < ttl
+            sighting.value = value
+            sighting.at = now
+            if not repeated:
+                yield item
 
 
 def _key(obj: Any) -> _Key:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from kubewatch.events import Event
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals
 
-from .inband import EVENTS
+from .inband import EVENTS, InBand
 
 T = TypeVar("T")
 
@@ -27,16 +27,14 @@ class EventWriter(Protocol[T]):
         """There will be no more events. Idempotent; called on the thread that ends or drops the stream."""
 
 
-def reflect(events: Iterable[Any], writer: EventWriter[Any]) -> Generator[Any, None, None]:
+def reflect(events: InBand, writer: EventWriter[Any]) -> InBand:
     """The events, each after it was written; errors pass, and leave the store as it is.
 
     What `writer.apply` raises ends the stream: a store that missed an event must not go on as if it had not.
     """
     apply = writer.apply
-    try:
+    with closing(writer), closing(events):
         for item in events:
             if type(item) in EVENTS:
                 apply(item)
             yield item
-    finally:
-        writer.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from kubewatch.backoffs import WaitGenerator, Waits, primed
 from kubewatch.errors import DecodeFailed, FunctionFailed, WatchError
 from kubewatch.events import Init, InitApply
 from kubewatch.stop import Stop
+
+from .inband import InBand
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +88,7 @@ class Failures:
         return seconds
 
 
-def retry(
-    items: Iterable[Any], policy: Policy, stop: Stop, clock: Callable[[], float], label: str = ""
-) -> Generator[Any, None, None]:
+def retry(items: InBand, policy: Policy, stop: Stop, clock: Callable[[], float], label: str) -> InBand:
     """The items without their errors; after each error a pause, in which nothing is pulled.
 
     Giving up hands the error out, as the last item. What ends a row of failures: a completed list, a live change, or an
@@ -97,35 +98,35 @@ def retry(
     Two errors are no reason to wait: an object that cannot be decoded (it is logged and left out), and a function of
     the user's that failed (it is handed on: no retry mends it).
     """
-    items = iter(items)
     details = {"target": items.__next__, "args": (), "kwargs": {}, "label": label}
     failures: Failures | None = None
-    for item in items:
-        kind = type(item)
-        if kind is InitApply or kind is Init:
-            yield item
-        elif not isinstance(item, WatchError):
-            failures = None
-            yield item
-        elif isinstance(item, FunctionFailed):
-            yield item
-        elif isinstance(item, DecodeFailed):
-            if policy.giveup is not None and policy.giveup(item):
-                _call(policy.on_giveup, {**details, "tries": 1, "elapsed": 0.0, "exception": item})
+    with closing(items):
+        for item in items:
+            kind = type(item)
+            if kind is InitApply or kind is Init:
                 yield item
-                return
-            where = {"kind": item.kind, "namespace": item.namespace, "object_name": item.object_name}
-            logger.warning("%s: %s; left out", label, item, extra=where)
-            _call(policy.on_backoff, {**details, "tries": 1, "elapsed": 0.0, "exception": item, "wait": 0.0})
-        else:
-            if failures is None:
-                failures = Failures(policy, clock, details)
-            seconds = failures.wait_after(item)
-            if seconds is None:
+            elif not isinstance(item, WatchError):
+                failures = None
                 yield item
-                return
-            if stop.wait(seconds):
-                return
+            elif isinstance(item, FunctionFailed):
+                yield item
+            elif isinstance(item, DecodeFailed):
+                if policy.giveup is not None and policy.giveup(item):
+                    _call(policy.on_giveup, {**details, "tries": 1, "elapsed": 0.0, "exception": item})
+                    yield item
+                    return
+                where = {"kind": item.kind, "namespace": item.namespace, "object_name": item.object_name}
+                logger.warning("%s: %s; left out", label, item, extra=where)
+                _call(policy.on_backoff, {**details, "tries": 1, "elapsed": 0.0, "exception": item, "wait": 0.0})
+            else:
+                if failures is None:
+                    failures = Failures(policy, clock, details)
+                seconds = failures.wait_after(item)
+                if seconds is None:
+                    yield item
+                    return
+                if stop.wait(seconds):
+                    return
 
 
 def _now(value: Any) -> Any:

@@ -7,7 +7,7 @@ them, and raises at the end of the chain what travelled in band.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast
@@ -20,12 +20,11 @@ from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals
 
 from . import order
+from .inband import InBand, in_band
 from .retried import Handler, Policy, retry
 
 X = TypeVar("X")
 S = TypeVar("S", bound="Stream[Any]")
-
-InBand = Generator[Any, None, None]
 
 
 class Stream(Iterator[X], Generic[X]):
@@ -37,9 +36,9 @@ class Stream(Iterator[X], Generic[X]):
     on where it was. One thread at a time may pull; `stop` may be called from any.
     """
 
-    __slots__ = ("__weakref__", "_chain", "_items", "_label", "_next", "_stages", "_stop", "_vitals")
+    __slots__ = ("__weakref__", "_items", "_label", "_next", "_stages", "_stop", "_vitals")
 
-    _wrong_here: ClassVar[frozenset[str]] = frozenset()
+    _events: ClassVar[bool]
 
     def __init__(
         self,
@@ -56,24 +55,20 @@ class Stream(Iterator[X], Generic[X]):
         stop = stop or Stop()
         if isinstance(items, Stream):
             raise TypeError(f"{items!r} is a stream already: put the stage on it as it is")
-        self._set(self._enter(items, stop), stop, vitals or Vitals(), label, ())
+        self._set(in_band(items, stop, events=self._events), stop, vitals or Vitals(), label, ())
 
     def _set(self, items: InBand, stop: Stop, vitals: Vitals, label: str, stages: tuple[str, ...]) -> None:
         self._items = items
-        self._chain = self._leave(items)
-        self._next = self._chain.__next__
+        self._next = self._bare(items).__next__
         self._stop = stop
         self._vitals = vitals
         self._label = label
         self._stages = stages
 
     @staticmethod
-    def _enter(items: Iterable[Any], stop: Stop) -> InBand:
-        raise NotImplementedError
-
-    @staticmethod
-    def _leave(items: InBand) -> InBand:
-        raise NotImplementedError
+    def _bare(items: InBand) -> InBand:
+        """The items as they are handed out."""
+        return items
 
     def _check_unused(self) -> None:
         if self._items is _GONE:
@@ -83,14 +78,15 @@ class Stream(Iterator[X], Generic[X]):
         """The items, once: from now on they are `stage`'s."""
         self._check_unused()
         items = self._items
-        self._items = self._chain = _GONE
+        self._items = _GONE
         self._next = partial(
             _used, f"{self!r} was taken by {stage}(…); a stream is single-use: go on with what that gave"
         )
         return items
 
-    def _then(self, kind: type[S], stage: str, items: InBand) -> S:
-        """The stream that `stage` makes of this one."""
+    def _then(self, kind: type[S], stage: str, function: Callable[..., InBand], *args: Any, **kwargs: Any) -> S:
+        """The stream that `stage` makes of this one: its items are those of `function`, called with ours."""
+        items = function(self._take(stage), *args, **kwargs)
         stream = kind.__new__(kind)
         stream._set(items, self._stop, self._vitals, self._label, (*self._stages, stage))
         return stream
@@ -135,8 +131,7 @@ class Stream(Iterator[X], Generic[X]):
         >>> [str(item) for item in ObjectStream(["a", WatchFailed("reset"), "b"]).in_band()]
         ['a', 'reset', 'b']
         """
-        items: Iterator[X | WatchError] = self._leave(self._take("in_band"))
-        return items
+        return self._bare(self._take("in_band"))
 
     # Stopping
 
@@ -151,7 +146,7 @@ class Stream(Iterator[X], Generic[X]):
         """`stop()`, and close the connection; dropping the stream does the same."""
         self._stop.stop()
         try:
-            self._chain.close()
+            self._items.close()
         except ValueError as error:
             if str(error) != _EXECUTING:
                 raise
@@ -254,8 +249,7 @@ class Stream(Iterator[X], Generic[X]):
         return self._back_off("backoff", policy)
 
     def _back_off(self: S, stage: str, policy: Policy) -> S:
-        items = retry(self._take(stage), policy, self._stop, self._vitals.clock, self._label or "stream")
-        return self._then(type(self), stage, items)
+        return self._then(type(self), stage, retry, policy, self._stop, self._vitals.clock, self._label or "stream")
 
     # Looking
 
@@ -283,8 +277,8 @@ class Stream(Iterator[X], Generic[X]):
 
         def __getattr__(self, name: str) -> NoReturn:
             # For the reader of a wrong chain. Type checkers do not see it, and reject the chain by themselves.
-            if name in self._wrong_here:
-                raise (order.needs_objects if name in order.OBJECTS_ONLY else order.needs_events)(name)
+            if name in (order.OBJECTS_ONLY if self._events else order.EVENTS_ONLY):
+                raise (order.needs_objects if self._events else order.needs_events)(name)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
