@@ -55,16 +55,17 @@ def running(example: str, *arguments: str, server: ApiServer | EnvTest, tmp_path
     watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.name = "watchdog"
     watchdog.start()
-    try:
-        yield Running(process)
-        process.send_signal(signal.SIGINT)
-        rest = process.communicate()[0]
-        assert "KeyboardInterrupt" in rest, "Ctrl-C ends an example, and nothing but Ctrl-C does"
-    finally:
-        watchdog.cancel()
-        watchdog.join()
-        process.kill()
-        process.communicate()
+    with process:
+        try:
+            yield Running(process)
+            process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            rest = process.stdout.read()
+            assert "KeyboardInterrupt" in rest, "Ctrl-C ends an example, and nothing but Ctrl-C does"
+        finally:
+            process.kill()
+            watchdog.cancel()
+            watchdog.join()
 
 
 def config_map(name: str, namespace: str) -> dict[str, object]:
