@@ -14,6 +14,7 @@ from typing import Any
 from kubewatch.testing.apiserver.schemas import ATOMIC, FREE, PLAIN, Schema, by, from_openapi, struct
 
 MAP = Schema(values=PLAIN)
+ATOMIC_MAP = Schema(merge="atomic", values=PLAIN)
 SET = Schema(merge="set")
 MERGED_SET = Schema(merge="set", patch="merge")
 CONDITIONS = by("type")
@@ -57,7 +58,7 @@ POD_SPEC = struct(
     hostAliases=by("ip"),
     imagePullSecrets=by("name", item=ATOMIC),
     initContainers=by("name", item=CONTAINER),
-    nodeSelector=ATOMIC,
+    nodeSelector=ATOMIC_MAP,
     overhead=MAP,
     resourceClaims=by("name"),
     resources=RESOURCES,
@@ -124,11 +125,13 @@ KINDS: Mapping[str, Mapping[str, Schema]] = {
         ),
         "Pod": struct(spec=POD_SPEC, status=POD_STATUS),
         "PodTemplate": struct(template=TEMPLATE),
-        "ReplicationController": WORKLOAD,
+        "ReplicationController": struct(
+            spec=struct(selector=ATOMIC_MAP, template=TEMPLATE), status=struct(conditions=CONDITIONS)
+        ),
         "ResourceQuota": struct(spec=struct(hard=MAP, scopeSelector=ATOMIC), status=struct(hard=MAP, used=MAP)),
         "Secret": struct(data=MAP, stringData=MAP),
         "Service": struct(
-            spec=struct(ports=by("port", "protocol", protocol="TCP"), selector=ATOMIC),
+            spec=struct(ports=by("port", "protocol", protocol="TCP"), selector=ATOMIC_MAP),
             status=struct(conditions=CONDITIONS),
         ),
         "ServiceAccount": struct(secrets=by("name", item=ATOMIC)),
@@ -184,7 +187,7 @@ KINDS: Mapping[str, Mapping[str, Schema]] = {
         "ServiceCIDR": ANY_STATUS,
     },
     "node.k8s.io": {
-        "RuntimeClass": struct(overhead=struct(podFixed=MAP), scheduling=struct(nodeSelector=ATOMIC)),
+        "RuntimeClass": struct(overhead=struct(podFixed=MAP), scheduling=struct(nodeSelector=ATOMIC_MAP)),
     },
     "policy": {
         "PodDisruptionBudget": struct(

@@ -69,9 +69,9 @@ def by(*keys: str, item: Schema = PLAIN, patch_key: str | None = None, **default
 
 
 def key_of(schema: Schema, item: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies ``item`` in a list of ``schema``: its key fields, defaults filled in, sorted by name."""
+    """What identifies ``item`` in a list of ``schema``: its key fields, defaults filled in."""
     found = {**schema.defaults, **item}
-    return {key: found[key] for key in sorted(schema.keys) if found.get(key) is not None}
+    return {key: found[key] for key in schema.keys if found.get(key) is not None}
 
 
 def from_openapi(node: Mapping[str, Any]) -> Schema:
