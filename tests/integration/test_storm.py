@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from typing import Any
 
+import backoff
 from kubernetes.client import Configuration
 
 from kubewatch import Api, Apply, Client, Config, Delete, InitApply, Object, predicates, reflector, store, watcher
@@ -78,7 +79,7 @@ def test_after_a_storm_the_store_equals_the_servers_list(
         )
         stream = (
             reflector(writer, events.inspect(note_event))
-            .backoff(interval=0.01, max_interval=0.1)
+            .backoff(backoff.expo, base=2, factor=0.01, max_value=0.1)
             .touched_objects()
             .predicate_filter(predicates.resource_version)
         )
