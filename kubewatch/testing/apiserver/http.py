@@ -87,6 +87,8 @@ class HttpServer:
     def stop_watching(self, connection: Connection) -> None:
         with self._lock:
             self._watched.pop(connection.fileno(), None)
+        # While it is polled, a closed socket stays open in the kernel, and its peer would not hear of the end.
+        self._wake()
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # the pipe is full: it will wake
