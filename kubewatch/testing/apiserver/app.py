@@ -152,7 +152,7 @@ class App:
         if found.verb == "list":
             response = self._reads.list(request, found)
             return replace(response, body=spoil_list(response.body, faults)) if faults else response
-        if (found.verb == "get" and not found.subresource) or (found.subresource == "status" and found.verb == "get"):
+        if found.verb == "get" and found.subresource != "scale":
             return self._reads.get(request, found)
         return self._writes.answer(request, found)
 

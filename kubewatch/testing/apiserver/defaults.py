@@ -7,130 +7,89 @@ from collections.abc import Callable
 from typing import Any
 
 from .kinds import Resource
+from .pod_defaults import default, fill_pod, fill_pod_spec, fill_template, part
 from .status import Json
 
 
 def fill_in(resource: Resource, document: Json, *, creating: bool) -> None:
     """Sets the defaults of the kind in place."""
-    filler = _FILLERS.get((resource.group, resource.kind))
-    if filler is not None and not resource.custom:
+    filler = None if resource.custom else _FILLERS.get((resource.group, resource.kind))
+    if filler is None:
+        return
+    if resource.conversion is None:
         filler(document, creating)
+        return
+    stored = resource.conversion.inward(document)  # the defaults are those of the stored shape
+    filler(stored, creating)
+    document.clear()
+    document.update(resource.conversion.outward(stored))
 
 
-def _part(document: Json, name: str) -> Json:
-    part = document.get(name)
-    if not isinstance(part, dict):
-        part = document[name] = {}
-    return part
+def _rolling(**values: Any) -> Json:
+    return {"type": "RollingUpdate", "rollingUpdate": values}
 
 
-def _default(part: Json, **values: Any) -> None:
-    for key, value in values.items():
-        if part.get(key) is None:
-            part[key] = value
+def _fill_deployment(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    default(spec, replicas=1, progressDeadlineSeconds=600, revisionHistoryLimit=10)
+    default(spec, strategy=_rolling(maxSurge="25%", maxUnavailable="25%"))
+    fill_template(spec)
+    _start(document, creating, {})
 
 
-def _fill_pod_spec(spec: Json, *, restart: str = "Always") -> None:
-    _default(
-        spec,
-        restartPolicy=restart,
-        dnsPolicy="ClusterFirst",
-        schedulerName="default-scheduler",
-        securityContext={},
-        terminationGracePeriodSeconds=30,
-    )
-    if spec.get("serviceAccountName"):
-        _default(spec, serviceAccount=spec["serviceAccountName"])
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        if not isinstance(container, dict):
-            continue
-        image = str(container.get("image", ""))
-        tagless = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
-        _default(
-            container,
-            imagePullPolicy="Always" if tagless and "@" not in image else "IfNotPresent",
-            resources={},
-            terminationMessagePath="/dev/termination-log",
-            terminationMessagePolicy="File",
-        )
-        for port in container.get("ports") or ():
-            _default(port, protocol="TCP")
-
-
-def _fill_pod(document: Json, creating: bool) -> None:
-    spec = _part(document, "spec")
-    _fill_pod_spec(spec)
-    _default(spec, enableServiceLinks=True, preemptionPolicy="PreemptLowerPriority", priority=0)
-    if creating:
-        document["status"] = {"phase": "Pending", "qosClass": _qos(spec)}
-
-
-def _qos(spec: Json) -> str:
-    resources = [
-        container.get("resources") or {} for container in spec.get("containers") or () if isinstance(container, dict)
-    ]
-    if not any(resource.get("requests") or resource.get("limits") for resource in resources):
-        return "BestEffort"
-    guaranteed = all(
-        {"cpu", "memory"} <= set(resource.get("limits") or ())
-        and (resource.get("requests") or resource["limits"]) == resource["limits"]
-        for resource in resources
-    )
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _fill_workload(document: Json, creating: bool) -> None:
-    spec = _part(document, "spec")
-    template = _part(spec, "template")
-    template.setdefault("metadata", {})
-    _fill_pod_spec(_part(template, "spec"))
-    if document.get("kind") != "DaemonSet":
-        _default(spec, replicas=1)
-    if document.get("kind") == "Deployment":
-        rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
-        _default(
-            spec,
-            progressDeadlineSeconds=600,
-            revisionHistoryLimit=10,
-            strategy={"type": "RollingUpdate", "rollingUpdate": rolling},
-        )
-    if document.get("kind") == "StatefulSet":
-        _default(
-            spec,
-            podManagementPolicy="OrderedReady",
-            revisionHistoryLimit=10,
-            updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
-            persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"},
-        )
-    if document.get("kind") == "DaemonSet":
-        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
-        _default(spec, revisionHistoryLimit=10, updateStrategy=strategy)
-    if creating and document.get("kind") in ("ReplicaSet", "ReplicationController"):
-        document["status"] = {"replicas": 0}
-    if creating and document.get("kind") == "StatefulSet":
-        document["status"] = {"availableReplicas": 0, "replicas": 0}
-    if creating and document.get("kind") == "DaemonSet":
-        counts = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
-        document["status"] = dict.fromkeys(counts, 0)
+def _fill_replica_set(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    default(spec, replicas=1)
+    fill_template(spec)
+    _start(document, creating, {"replicas": 0})
 
 
 def _fill_replication_controller(document: Json, creating: bool) -> None:
-    _fill_workload(document, creating)
-    spec = document["spec"]
-    labels = (spec["template"].get("metadata") or {}).get("labels")
+    _fill_replica_set(document, creating)
+    labels = document["spec"]["template"]["metadata"].get("labels")
     if labels:
-        _default(spec, selector=dict(labels))
-        _default(_part(document, "metadata"), labels=dict(labels))
+        default(document["spec"], selector=dict(labels))
+        default(part(document, "metadata"), labels=dict(labels))
+
+
+def _fill_stateful_set(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    default(
+        spec,
+        replicas=1,
+        podManagementPolicy="OrderedReady",
+        revisionHistoryLimit=10,
+        updateStrategy=_rolling(partition=0),
+        persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"},
+    )
+    fill_template(spec)
+    _start(document, creating, {"availableReplicas": 0, "replicas": 0})
+
+
+def _fill_daemon_set(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    default(spec, revisionHistoryLimit=10, updateStrategy=_rolling(maxSurge=0, maxUnavailable=1))
+    fill_template(spec)
+    if creating:
+        default(part(document["metadata"], "annotations"), **{"deprecated.daemonset.template.generation": "1"})
+    counts = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
+    _start(document, creating, dict.fromkeys(counts, 0))
+
+
+def _fill_job_spec(spec: Json) -> None:
+    default(spec, parallelism=1, completions=1, backoffLimit=6, completionMode="NonIndexed", suspend=False)
+    default(spec, podReplacementPolicy="TerminatingOrFailed", manualSelector=False)
+    fill_template(spec)
 
 
 def _fill_job(document: Json, creating: bool) -> None:
-    spec = _part(document, "spec")
-    _default(spec, parallelism=1, completions=1, backoffLimit=6, completionMode="NonIndexed", suspend=False)
-    _default(spec, podReplacementPolicy="TerminatingOrFailed", manualSelector=False)
-    if not spec["manualSelector"]:
-        del spec["manualSelector"]
+    spec = part(document, "spec")
+    restart = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
+    _fill_job_spec(spec)
+    if restart is None:
+        del spec["template"]["spec"]["restartPolicy"]  # a job has to say it
     if creating and not spec.get("selector"):
-        uid, name = document["metadata"].get("uid", ""), document["metadata"].get("name", "")
+        uid, name = document["metadata"]["uid"], document["metadata"]["name"]
         labels = {
             "batch.kubernetes.io/controller-uid": uid,
             "batch.kubernetes.io/job-name": name,
@@ -138,73 +97,153 @@ def _fill_job(document: Json, creating: bool) -> None:
             "job-name": name,
         }
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
-        metadata = _part(_part(spec, "template"), "metadata")
-        metadata["labels"] = (metadata.get("labels") or {}) | labels
-    _fill_pod_spec(_part(_part(spec, "template"), "spec"))
+        for metadata in (document["metadata"], spec["template"]["metadata"]):
+            metadata["labels"] = (metadata.get("labels") or {}) | labels
+    _start(document, creating, {})
 
 
 def _fill_cron_job(document: Json, creating: bool) -> None:
-    spec = _part(document, "spec")
-    _default(spec, concurrencyPolicy="Allow", successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1, suspend=False)
+    spec = part(document, "spec")
+    default(spec, concurrencyPolicy="Allow", successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1, suspend=False)
+    template = part(spec, "jobTemplate")
+    part(template, "metadata")
+    job = part(template, "spec")
+    part(part(job, "template"), "metadata")
+    fill_pod_spec(part(job["template"], "spec"))
+    _start(document, creating, {})
 
 
 def _fill_service(document: Json, creating: bool) -> None:
-    spec = _part(document, "spec")
-    _default(spec, type="ClusterIP", sessionAffinity="None")
+    spec = part(document, "spec")
+    default(spec, type="ClusterIP", sessionAffinity="None")
     if spec["type"] != "ExternalName":
-        _default(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+        default(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
     for port in spec.get("ports") or ():
-        _default(port, protocol="TCP", targetPort=port.get("port"))
-    if creating:
-        document["status"] = {"loadBalancer": {}}
+        default(port, protocol="TCP", targetPort=port.get("port"))
+    _start(document, creating, {"loadBalancer": {}})
 
 
 def _fill_secret(document: Json, creating: bool) -> None:
-    _default(document, type="Opaque")
+    default(document, type="Opaque")
     texts = document.pop("stringData", None)
     if texts:
-        data = _part(document, "data")
-        data.update({key: b64encode(str(value).encode()).decode() for key, value in texts.items()})
+        encoded = {key: b64encode(str(value).encode()).decode() for key, value in texts.items()}
+        document["data"] = (document.get("data") or {}) | encoded
 
 
 def _fill_namespace(document: Json, creating: bool) -> None:
     metadata = document["metadata"]
-    labels = metadata.get("labels") or {}
-    metadata["labels"] = labels | {"kubernetes.io/metadata.name": metadata.get("name", "")}
+    metadata["labels"] = (metadata.get("labels") or {}) | {"kubernetes.io/metadata.name": metadata["name"]}
     if creating:
         document["spec"] = {"finalizers": ["kubernetes"]}
         document["status"] = {"phase": "Active"}
 
 
-def _fill_claim(document: Json, creating: bool) -> None:
-    _default(_part(document, "spec"), volumeMode="Filesystem")
+_NODE_INFO = (
+    "machineID",
+    "systemUUID",
+    "bootID",
+    "kernelVersion",
+    "osImage",
+    "containerRuntimeVersion",
+    "kubeletVersion",
+    "kubeProxyVersion",
+    "operatingSystem",
+    "architecture",
+)
+
+
+def _fill_node(document: Json, creating: bool) -> None:
+    spec, status = part(document, "spec"), part(document, "status")
     if creating:
-        document["status"] = {"phase": "Pending"}
+        default(spec, taints=[{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}])
+    if status.get("capacity"):
+        default(status, allocatable=dict(status["capacity"]))
+    default(status, daemonEndpoints={"kubeletEndpoint": {"Port": 0}}, nodeInfo=dict.fromkeys(_NODE_INFO, ""))
+
+
+def _fill_claim(document: Json, creating: bool) -> None:
+    default(part(document, "spec"), volumeMode="Filesystem")
+    _protect(document, creating, "kubernetes.io/pvc-protection")
+    _start(document, creating, {"phase": "Pending"})
 
 
 def _fill_volume(document: Json, creating: bool) -> None:
-    _default(_part(document, "spec"), volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
+    default(part(document, "spec"), volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
+    _protect(document, creating, "kubernetes.io/pv-protection")
+    _start(document, creating, {"phase": "Pending"})
+
+
+def _protect(document: Json, creating: bool, finalizer: str) -> None:
     if creating:
-        document["status"] = {"phase": "Pending"}
+        finalizers = document["metadata"].get("finalizers") or []
+        document["metadata"]["finalizers"] = [*(one for one in finalizers if one != finalizer), finalizer]
+
+
+def _fill_event(document: Json, creating: bool) -> None:
+    default(document, source={}, reportingComponent="", reportingInstance="")
+    for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
+        document.setdefault(name, None)
+
+
+def _fill_ingress(document: Json, creating: bool) -> None:
+    _start(document, creating, {"loadBalancer": {}})
+
+
+def _fill_disruption_budget(document: Json, creating: bool) -> None:
+    counts = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
+    _start(document, creating, dict.fromkeys(counts, 0))
+
+
+def _fill_autoscaler(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    target = {"type": "Utilization", "averageUtilization": 80}
+    default(spec, minReplicas=1, metrics=[{"type": "Resource", "resource": {"name": "cpu", "target": target}}])
+    _start(document, creating, {"desiredReplicas": 0, "currentMetrics": None})
+
+
+def _fill_endpoint_slice(document: Json, creating: bool) -> None:
+    for endpoint in document.get("endpoints") or ():
+        part(endpoint, "conditions")
+    for port in document.get("ports") or ():
+        default(port, name="", protocol="TCP")
 
 
 def _fill_storage_class(document: Json, creating: bool) -> None:
-    _default(document, reclaimPolicy="Delete", volumeBindingMode="Immediate")
+    default(document, reclaimPolicy="Delete", volumeBindingMode="Immediate")
+
+
+def _fill_priority_class(document: Json, creating: bool) -> None:
+    default(document, preemptionPolicy="PreemptLowerPriority")
+
+
+def _start(document: Json, creating: bool, status: Json) -> None:
+    """The status of a new object."""
+    if creating:
+        document["status"] = status
 
 
 _FILLERS: dict[tuple[str, str], Callable[[Json, bool], None]] = {
-    ("", "Pod"): _fill_pod,
-    ("", "ReplicationController"): _fill_replication_controller,
-    ("", "Service"): _fill_service,
-    ("", "Secret"): _fill_secret,
+    ("", "Event"): _fill_event,
     ("", "Namespace"): _fill_namespace,
-    ("", "PersistentVolumeClaim"): _fill_claim,
+    ("", "Node"): _fill_node,
     ("", "PersistentVolume"): _fill_volume,
-    ("apps", "Deployment"): _fill_workload,
-    ("apps", "ReplicaSet"): _fill_workload,
-    ("apps", "StatefulSet"): _fill_workload,
-    ("apps", "DaemonSet"): _fill_workload,
-    ("batch", "Job"): _fill_job,
+    ("", "PersistentVolumeClaim"): _fill_claim,
+    ("", "Pod"): fill_pod,
+    ("", "ReplicationController"): _fill_replication_controller,
+    ("", "Secret"): _fill_secret,
+    ("", "Service"): _fill_service,
+    ("apps", "DaemonSet"): _fill_daemon_set,
+    ("apps", "Deployment"): _fill_deployment,
+    ("apps", "ReplicaSet"): _fill_replica_set,
+    ("apps", "StatefulSet"): _fill_stateful_set,
+    ("autoscaling", "HorizontalPodAutoscaler"): _fill_autoscaler,
     ("batch", "CronJob"): _fill_cron_job,
+    ("batch", "Job"): _fill_job,
+    ("events.k8s.io", "Event"): _fill_event,
+    ("discovery.k8s.io", "EndpointSlice"): _fill_endpoint_slice,
+    ("networking.k8s.io", "Ingress"): _fill_ingress,
+    ("policy", "PodDisruptionBudget"): _fill_disruption_budget,
+    ("scheduling.k8s.io", "PriorityClass"): _fill_priority_class,
     ("storage.k8s.io", "StorageClass"): _fill_storage_class,
 }

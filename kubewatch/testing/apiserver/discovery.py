@@ -23,8 +23,8 @@ _SUBRESOURCE_KINDS = {
     "binding": ("", "v1", "Binding"),
     "eviction": ("policy", "v1", "Eviction"),
     "scale": ("autoscaling", "v1", "Scale"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
-_SUBRESOURCE_VERBS = {"binding": ("create",), "eviction": ("create",), "finalize": ("update",)}
 
 
 def _gv(group: str, version: str) -> str:
@@ -81,7 +81,7 @@ def api_resources(kinds: Kinds, group: str, version: str) -> Json | None:
                     "singularName": "",
                     "namespaced": resource.namespaced,
                     **_subresource_kind(resource, name),
-                    "verbs": list(_SUBRESOURCE_VERBS.get(name, ("get", "patch", "update"))),
+                    "verbs": list(resource.verbs_of(name)),
                 }
             )
     return {
@@ -149,5 +149,5 @@ def _aggregated_subresource(resource: Resource, name: str) -> Json:
     return {
         "subresource": name,
         "responseKind": {"group": group, "version": version, "kind": kind},
-        "verbs": list(_SUBRESOURCE_VERBS.get(name, ("get", "patch", "update"))),
+        "verbs": list(resource.verbs_of(name)),
     }

@@ -7,9 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .conversion import CONVERSIONS, Conversion
 from .status import group_resource
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+_SUBRESOURCE_VERBS = {"binding": ("create",), "eviction": ("create",), "token": ("create",), "finalize": ("update",)}
+
+
+@dataclass(frozen=True)
+class ScalePaths:
+    """Paths of the numbers and the selector that the scale subresource shows; no ``selector`` in some custom kinds."""
+
+    wanted: str = "spec.replicas"
+    current: str = "status.replicas"
+    selector: str = "spec.selector"
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,10 @@ class Resource:
     unconditional_update: bool = True  # PUT without a resourceVersion is allowed
     create_on_update: bool = False  # PUT creates what is missing
     returns_deleted: bool = False  # DELETE answers with the object rather than with a Status
+    graceful: bool = False  # dies slowly: DELETE first marks the object, then waits for its grace period
+    propagation: str = ""  # what becomes of the dependents if DELETE does not say; empty: Background
+    conversion: Conversion | None = None  # between the stored and the served shape
+    scale: ScalePaths | None = None  # where the scale subresource finds its numbers
     custom: bool = False  # defined by a CustomResourceDefinition
     printer_columns: tuple[Mapping[str, Any], ...] = ()  # a custom resource's additionalPrinterColumns
     schema: Mapping[str, Any] = field(default_factory=dict)  # a custom resource's openAPIV3Schema
@@ -53,11 +70,28 @@ class Resource:
     def has_status(self) -> bool:
         return "status" in self.subresources
 
-    def with_subresource(self, name: str) -> bool:
-        return name in self.subresources
+    @property
+    def is_namespaces(self) -> bool:
+        return self.stored_in == ("", "namespaces")
+
+    def verbs_of(self, subresource: str) -> tuple[str, ...]:
+        """What can be done with a subresource; nothing, if the kind has none of that name."""
+        if subresource not in self.subresources:
+            return ()
+        return _SUBRESOURCE_VERBS.get(subresource, ("get", "patch", "update"))
 
     def key(self, namespace: str, name: str) -> str:
         return f"{namespace}/{name}" if self.namespaced else name
+
+    def outward(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A stored document in the shape in which it is served."""
+        return document if self.conversion is None else self.conversion.outward(document)
+
+    def inward(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A document as it is stored: without apiVersion and kind."""
+        if self.conversion is not None:
+            document = self.conversion.inward(document)
+        return {key: value for key, value in document.items() if key not in ("apiVersion", "kind")}
 
 
 _POD_FIELDS = (
@@ -195,7 +229,12 @@ _FIELDS: dict[str, Mapping[str, str]] = {
     "certificates.k8s.io/v1/certificatesigningrequests": _same("spec.signerName"),
     "resource.k8s.io/v1/resourceslices": _same("spec.nodeName", "spec.driver"),
 }
-_EXTRA_SUBRESOURCES = {"pods": ("binding", "ephemeralcontainers", "eviction", "resize"), "namespaces": ("finalize",)}
+_EXTRA_SUBRESOURCES = {
+    "pods": ("binding", "ephemeralcontainers", "eviction", "resize"),
+    "namespaces": ("finalize",),
+    "serviceaccounts": ("token",),
+}
+_ORPHANING = ("jobs", "replicationcontrollers")
 _EXTENDING_GROUPS = ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io")
 _COLLECTIONS = {("events.k8s.io", "events"): ("", "events")}
 
@@ -226,6 +265,10 @@ def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
         unconditional_update="v" not in traits,
         create_on_update="u" in traits,
         returns_deleted="d" in traits,
+        graceful=plural == "pods",
+        propagation="Orphan" if plural in _ORPHANING else "",
+        conversion=CONVERSIONS.get(f"{api_version}/{plural}"),
+        scale=ScalePaths() if "S" in traits else None,
     )
 
 
@@ -258,6 +301,10 @@ class Kinds:
 
     def all(self) -> list[Resource]:
         return list(self._served.values())
+
+    def need(self, group: str, version: str, plural: str) -> Resource:
+        """A resource that is built in."""
+        return self._served[group, version, plural]
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         return self._served.get((group, version, plural))

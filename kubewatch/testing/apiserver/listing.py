@@ -77,7 +77,7 @@ def read_options(
     options = ListOptions(
         labels=parse_labels(query.get("labelSelector", "")),
         fields=parse_fields(query.get("fieldSelector", ""), lambda label: _supported_field(resource, label)),
-        limit=_number(query, "limit") or 0,
+        limit=max(_number(query, "limit") or 0, 0),
         continue_=query.get("continue", ""),
         version=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
@@ -99,7 +99,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax ({name})') from None
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def _supported_field(resource: Resource, label: str) -> str:
@@ -141,8 +141,8 @@ def _watch_causes(options: ListOptions, initial_events_known: bool) -> list[Json
             causes.append(not_allowed(at, why))
         if match != "NotOlderThan":
             causes.append(_unsupported(at, match, ("NotOlderThan",)))
-        if options.continue_:
-            causes.append(not_allowed(at, "resourceVersionMatch is forbidden when continue is provided"))
+    if options.continue_:
+        causes.append(not_allowed(at, "resourceVersionMatch is forbidden when continue is provided"))
     return causes
 
 
@@ -152,13 +152,12 @@ def _unsupported(at: str, value: str, supported: Sequence[str]) -> Json:
 
 
 def parse_version(text: str) -> int:
-    """The number in a resourceVersion; 0 for none."""
+    """The number in a resourceVersion; 0 for none; a 500 ``ApiError`` (as the real server) if there is none in it."""
     if not text:
         return 0
     if not text.isdigit():
-        raise ApiError(
-            500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        )
+        why = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(500, "", why)
     return int(text)
 
 
@@ -187,7 +186,10 @@ def list_page(storage: Storage, resource: Resource, namespace: str, options: Lis
 
 def _version_to_list(options: ListOptions, current: int) -> int:
     """Exactly the version asked for where that is meant, else the latest, which is no older."""
-    asked = parse_version(options.version)
+    try:
+        asked = parse_version(options.version)
+    except ApiError as error:
+        raise bad_request(f"invalid resource version: {error}") from error
     if asked > current:
         raise too_large_version(asked, current)
     exact = options.match == "Exact" or (not options.match and options.limit and asked)
@@ -195,9 +197,9 @@ def _version_to_list(options: ListOptions, current: int) -> int:
 
 
 def _resume(options: ListOptions, current: int) -> tuple[int, str]:
+    version, start = _decode_token(options.continue_)
     if options.version and options.version != "0":
         raise bad_request("specifying resource version is not allowed when using continue")
-    version, start = _decode_token(options.continue_)
     if version > current:
         raise too_large_version(version, current)
     return (current if version == _LATEST else version), start
@@ -245,5 +247,5 @@ def _decode_token(text: str) -> tuple[int, str]:
         if token["v"] != "meta.k8s.io/v1" or not isinstance(version, int) or not isinstance(start, str):
             raise ValueError(text)
     except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
-        raise bad_request(f"continue key is not valid: {text}") from None
+        raise bad_request(f"invalid continue token: continue key is not valid: {text}") from None
     return version, start

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .cluster import Cluster, DeleteOptions, WriteOptions
+from .cluster import Cluster, WriteOptions
+from .deletion import DeleteOptions
 from .kinds import Resource
 from .listing import list_page, read_options
 from .patch import merge_patch

@@ -64,10 +64,8 @@ class Reads:
         with self._storage.lock:
             current = self._storage.version
             from_now = not asked or (options.initial_events is not None and options.initial_events)
-            if options.initial_events and asked > current:
-                raise too_large_version(asked, current)
+            failed = too_large_version(asked, current) if options.initial_events and asked > current else None
             initial = from_now and options.initial_events is not False
-            failed: ApiError | None = None
             cursor = collection.history.end
             if not from_now:
                 try:

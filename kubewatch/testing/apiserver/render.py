@@ -39,7 +39,9 @@ class WholeRenderer:
         return self._head + self.raw(entry)[1:]
 
     def raw(self, entry: Entry) -> bytes:
-        return entry.raw
+        if self._resource.conversion is None:
+            return entry.raw
+        return msgspec.json.encode(self._resource.outward(entry.decode()))
 
     def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
         items = map(self.one, entries) if self._resource.custom else map(self.raw, entries)
@@ -47,17 +49,6 @@ class WholeRenderer:
 
     def bookmark(self, metadata: Json) -> bytes:
         return self._head + msgspec.json.encode({"metadata": metadata})[1:]
-
-
-class ConvertingRenderer(WholeRenderer):
-    """As ``WholeRenderer``, for a kind stored in another shape than the one asked for."""
-
-    def __init__(self, resource: Resource, convert: Callable[[Json], Json]) -> None:
-        super().__init__(resource)
-        self._convert = convert
-
-    def raw(self, entry: Entry) -> bytes:
-        return msgspec.json.encode(self._convert(entry.decode()))
 
 
 class PartialRenderer:
@@ -88,18 +79,22 @@ class TableRenderer:
         self, resource: Resource, tabulate: Callable[[list[Json], Json, bool], Json], *, columns_once: bool = False
     ) -> None:
         self._tabulate = tabulate
+        self._resource = resource
         self._type = {"kind": resource.kind, "apiVersion": resource.api_version}
         self._columns_once = columns_once
         self._columns_named = False
 
     def one(self, entry: Entry) -> bytes:
-        return self._render([self._type | entry.decode()], {"resourceVersion": str(entry.version)})
+        return self._render([self._whole(entry)], {"resourceVersion": str(entry.version)})
 
     def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
-        return self._render([self._type | entry.decode() for entry in entries], metadata)
+        return self._render([self._whole(entry) for entry in entries], metadata)
 
     def bookmark(self, metadata: Json) -> bytes:
         return self._render([self._type | {"metadata": metadata}], {"resourceVersion": metadata["resourceVersion"]})
+
+    def _whole(self, entry: Entry) -> Json:
+        return self._resource.outward(self._type | entry.decode())
 
     def _render(self, objects: list[Json], metadata: Json) -> bytes:
         headers = not (self._columns_once and self._columns_named)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from .kinds import Kinds, Resource
-from .status import method_not_allowed
+from .status import method_not_allowed, resource_not_found
 from .wire import Request
 
 _COLLECTION_VERBS = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -32,7 +32,7 @@ def is_true(value: str | None) -> bool:
 
 
 def route(request: Request, kinds: Kinds) -> Route | None:
-    """The route of a request; None if no resource is at its path; 405 if the verb does not fit."""
+    """The route of a request; None for a path of no served version; 404 and 405 for what a served one does not have."""
     segments = [unquote(part) for part in request.target.partition("?")[0].strip("/").split("/")]
     found = _group_version(segments)
     if found is None:
@@ -44,16 +44,18 @@ def route(request: Request, kinds: Kinds) -> Route | None:
         return None
     resource = kinds.find(group, version, rest[0])
     if resource is None or (namespace and not resource.namespaced):
+        if kinds.served(group, version):
+            raise resource_not_found()
         return None
     name, subresource = (rest[1:2] or [""])[0], (rest[2:3] or [""])[0]
     if name and resource.namespaced and not namespace:
-        return None
-    if subresource and not resource.with_subresource(subresource):
-        return None
+        raise resource_not_found()
+    if subresource and not resource.verbs_of(subresource):
+        raise resource_not_found()
     verb = _verb(request, name, subresource, watching)
-    if not verb or (not subresource and verb not in resource.verbs):
+    if verb not in (resource.verbs_of(subresource) if subresource else resource.verbs):
         raise method_not_allowed()
-    if verb == "create" and not name and resource.namespaced and not namespace:
+    if verb in ("create", "deletecollection") and not name and resource.namespaced and not namespace:
         raise method_not_allowed()
     return Route(resource, verb, namespace, name, subresource)
 

@@ -11,6 +11,17 @@ from .status import bad_request
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|<|>)|([^\s=!,()<>]+))")
 _KEY = re.compile(r"^(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
 _VALUE = re.compile(r"^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_KEY_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_OPERATORS = frozenset(("=", "==", "!=", "!", ",", "(", ")", "<", ">"))
 _BARE_LABEL_OPERATORS = frozenset(("=", "==", "!=", "<", ">"))
 
 
@@ -92,13 +103,15 @@ class _LabelParser:
 
     def requirements(self) -> Iterable[Requirement]:
         while self.peek():
+            if not _identifies(self.peek()) and self.peek() != "!":
+                raise self.misplaced(self.peek(), "!, identifier, or 'end of string'")
             yield self.requirement()
             if self.peek() == ",":
                 self.take()
-                if not self.peek():
-                    raise self.error("", "identifier after ','")
+                if not _identifies(self.peek()) and self.peek() != "!":
+                    raise self.misplaced(self.peek(), "identifier after ','")
             elif self.peek():
-                raise self.error(self.peek(), "',' or 'end of string'")
+                raise self.misplaced(self.peek(), "',' or 'end of string'")
 
     def requirement(self) -> Requirement:
         if self.peek() == "!":
@@ -112,53 +125,52 @@ class _LabelParser:
         if operator in ("in", "notin"):
             return Requirement(key, operator, frozenset(self.value_set()))
         if operator not in _BARE_LABEL_OPERATORS:
-            raise self.error(operator, "in, notin, =, ==, !=, >, <")
+            raise self.unparsable(operator, "in, notin, =, ==, !=, gt, lt")
         value = "" if self.peek() in ("", ",") else self.value()
         if operator in ("<", ">"):
             if not re.fullmatch(r"-?\d+", value):
                 rule = "for 'Gt', 'Lt' operators, the value must be an integer"
-                raise bad_request(f"unable to parse requirement: {rule}: {value!r}")
+                raise bad_request(f"unable to parse requirement: values[0]: Invalid value: {value!r}: {rule}")
             return Requirement(key, "greater" if operator == ">" else "less", frozenset((value,)))
         return Requirement(key, "notin" if operator == "!=" else "in", frozenset((value,)))
 
     def key(self) -> str:
         key = self.take()
-        if not key or not (key[0].isalnum() or key[0] in "-_."):
-            raise self.error(key, "identifier")
+        if not _identifies(key):
+            raise self.unparsable(key, "identifier")
         if not _KEY.match(key):
-            raise bad_request(
-                f'unable to parse requirement: <nil>: Invalid value: "{key}": name part must consist of alphanumeric '
-                "characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-            )
+            raise bad_request(f'unable to parse requirement: key: Invalid value: "{key}": {_KEY_RULE}')
         return key
 
     def value(self) -> str:
         value = self.take()
         if not _VALUE.match(value):
-            raise bad_request(
-                f'unable to parse requirement: values[0]: Invalid value: "{value}": a valid label must be an empty string '
-                "or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-                "alphanumeric character"
-            )
+            raise bad_request(f'unable to parse requirement: values[0][key]: Invalid value: "{value}": {_VALUE_RULE}')
         return value
 
     def value_set(self) -> Iterable[str]:
-        if self.take() != "(":
-            raise self.error(self.tokens[self.at - 1] if self.at <= len(self.tokens) else "", "'('")
+        opening = self.take()
+        if opening != "(":
+            raise bad_request(f"unable to parse requirement: found '{opening}' expected: '('")
         while True:
-            if self.peek() in (",", ")"):
-                yield ""
-            else:
-                yield self.value()
+            yield "" if self.peek() in (",", ")") else self.value()
             closing = self.take()
             if closing == ")":
                 return
             if closing != ",":
-                raise self.error(closing, "',' or ')'")
+                raise self.unparsable(closing, "',' or ')'")
 
     @staticmethod
-    def error(found: str, expected: str) -> Exception:
+    def misplaced(found: str, expected: str) -> Exception:
+        return bad_request(f"found '{found}', expected: {expected}")
+
+    @staticmethod
+    def unparsable(found: str, expected: str) -> Exception:
         return bad_request(f"unable to parse requirement: found '{found}', expected: {expected}")
+
+
+def _identifies(token: str) -> bool:
+    return bool(token) and token not in _OPERATORS
 
 
 def parse_labels(text: str) -> Selector:

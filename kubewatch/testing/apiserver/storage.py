@@ -247,9 +247,12 @@ class Storage:
 
 
 def render(field_paths: Mapping[str, str], namespace: str, name: str, key: str, document: Json, version: int) -> Entry:
-    """``document`` (without apiVersion and kind) as an ``Entry`` at ``version``; its metadata is given that version."""
+    """``document`` (without apiVersion and kind) as an ``Entry``; ``version`` goes into its metadata, 0 takes it out."""
     metadata = document["metadata"]
-    metadata["resourceVersion"] = str(version)
+    if version:
+        metadata["resourceVersion"] = str(version)
+    else:
+        metadata.pop("resourceVersion", None)
     fields = {"metadata.name": name, "metadata.namespace": namespace}
     for field, path in field_paths.items():
         fields[field] = field_value(document, path)

@@ -25,6 +25,11 @@ _SUBDOMAIN_RULE = (
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_LABEL_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 
 
 def name_causes(resource: Resource, name: str) -> list[Json]:
@@ -42,24 +47,52 @@ def name_causes(resource: Resource, name: str) -> list[Json]:
 
 
 def metadata_causes(metadata: Json) -> list[Json]:
-    """Why labels, annotations or owner references are no good; empty if they are."""
+    """Why labels or owner references are no good; empty if they are."""
     causes = []
-    for field in ("labels", "annotations"):
-        for key, value in (metadata.get(field) or {}).items():
-            if not isinstance(value, str):
-                causes.append(bad_value(f"metadata.{field}", value, f"the value of {key} must be a string"))
-            elif field == "labels" and not _LABEL_VALUE.match(value):
-                rule = (
-                    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
-                    "'.', and must "
-                    "start and end with an alphanumeric character"
-                )
-                causes.append(bad_value("metadata.labels", value, rule))
+    for value in (metadata.get("labels") or {}).values():
+        if not _LABEL_VALUE.match(value):
+            causes.append(bad_value("metadata.labels", value, _LABEL_VALUE_RULE))
     for at, owner in enumerate(metadata.get("ownerReferences") or ()):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
                 causes.append(bad_value(f"metadata.ownerReferences[{at}].{field}", "", f"{field} must not be empty"))
     return causes
+
+
+def type_problem(metadata: Json) -> str:
+    """What in the metadata has the wrong type, as the server says it; empty if nothing has."""
+    for field, kind in _METADATA_TYPES.items():
+        value = metadata.get(field)
+        if value is None or _is_of(value, kind):
+            continue
+        found = _JSON_NAMES.get(type(value), "object")
+        if kind.startswith("map") and isinstance(value, dict):
+            found, kind = "number", "string"
+        return f"json: cannot unmarshal {found} into Go struct field ObjectMeta.metadata.{field} of type {kind}"
+    return ""
+
+
+_METADATA_TYPES = {
+    "name": "string",
+    "generateName": "string",
+    "namespace": "string",
+    "resourceVersion": "string",
+    "uid": "types.UID",
+    "labels": "map[string]string",
+    "annotations": "map[string]string",
+    "finalizers": "[]string",
+    "ownerReferences": "[]v1.OwnerReference",
+}
+_JSON_NAMES = {int: "number", float: "number", bool: "bool", str: "string", list: "array", dict: "object"}
+
+
+def _is_of(value: object, kind: str) -> bool:
+    if kind.startswith("map"):
+        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    if kind.startswith("[]"):
+        inner = str if kind == "[]string" else dict
+        return isinstance(value, list) and all(isinstance(one, inner) for one in value)
+    return isinstance(value, str)
 
 
 def spec_causes(resource: Resource, document: Json) -> list[Json]:
@@ -93,8 +126,10 @@ def _workload_causes(document: Json) -> list[Json]:
     if not selector:
         causes.append(required("spec.selector"))
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()) or (selector and not labels):
-        causes.append(bad_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+    if not labels or any(labels.get(key) != value for key, value in wanted.items()):
+        causes.append(
+            bad_value("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+        )
     return causes + _pod_spec_causes(template.get("spec") or {}, "spec.template.spec")
 
 
@@ -103,8 +138,11 @@ def _job_causes(document: Json) -> list[Json]:
     spec = template.get("spec") or {}
     causes = _pod_spec_causes(spec, "spec.template.spec")
     if spec.get("restartPolicy") not in ("OnFailure", "Never"):
-        supported = 'Unsupported value: "Always": supported values: "OnFailure", "Never"'
-        causes.append(cause("FieldValueNotSupported", supported, "spec.template.spec.restartPolicy"))
+        where, supported = "spec.template.spec.restartPolicy", '"OnFailure", "Never"'
+        if not spec.get("restartPolicy"):
+            return [*causes, required(where, f"valid values: {supported}")]
+        what = f'Unsupported value: "{spec["restartPolicy"]}": supported values: {supported}'
+        causes.append(cause("FieldValueNotSupported", what, where))
     return causes
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from .cluster import Cluster, DeleteOptions, WriteOptions
+from . import subresources
+from .cluster import Cluster, WriteOptions
+from .deletion import DeleteOptions
 from .forms import renderer_for
 from .kinds import Resource
 from .listing import list_page, read_options
 from .render import Renderer, WholeRenderer
 from .routes import Route, is_true
-from .status import ApiError, bad_request, invalid, success, unsupported_media_type
+from .status import ApiError, bad_request, cause, invalid, required, success, unsupported_media_type
 from .storage import Entry
 from .wire import Request, Response
 
@@ -23,6 +25,8 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
+_SPECIAL = ("scale", "binding", "eviction", "token")
+_OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
 
 
@@ -33,6 +37,10 @@ class Writes:
         self._cluster = cluster
 
     def answer(self, request: Request, route: Route) -> Response:
+        if route.subresource in _SPECIAL:
+            return self._special(request, route)
+        if route.resource.verbs == ("create",):
+            return _created(subresources.review(route.resource, _body(request)))
         verbs: Mapping[str, Callable[[Request, Route], Response]] = {
             "create": self._create,
             "update": self._update,
@@ -58,14 +66,38 @@ class Writes:
         options, kind = _options(request, route), _media_type(request)
         if kind == _APPLY_PATCH:
             if not request.query.get("fieldManager"):
-                why = "fieldManager: Required value: is required for apply patch"
-                raise invalid("meta.k8s.io", "PatchOptions", "", [_required_manager(why)])
+                why = required("fieldManager", "is required for apply patch")
+                raise invalid("meta.k8s.io", "PatchOptions", "", [why])
             entry, created = self._cluster.apply(
                 route.resource, route.namespace, route.name, _applied(request), options
             )
             return _written(renderer, entry, created)
         change = _change(kind, route.resource, _decoded(request))
         return _written(renderer, self._cluster.patch(route.resource, route.namespace, route.name, change, options))
+
+    def _special(self, request: Request, route: Route) -> Response:
+        resource, namespace, name, cluster = route.resource, route.namespace, route.name, self._cluster
+        if route.subresource == "scale":
+            return self._scale(request, route)
+        entry, body = cluster.get(resource, namespace, name), _body(request)
+        if route.subresource == "token":
+            return _created(subresources.token(entry, body))
+        if route.subresource == "eviction":
+            return _created(subresources.evict(cluster, resource, namespace, name, body))
+        return _created(subresources.bind(cluster, resource, namespace, name, body, _options(request, route)))
+
+    def _scale(self, request: Request, route: Route) -> Response:
+        resource, cluster = route.resource, self._cluster
+        entry = cluster.get(resource, route.namespace, route.name)
+        scale = subresources.scale_of(resource, cluster.whole(resource, entry))
+        if route.verb != "get":
+            if route.verb == "patch":
+                scale = _change(_media_type(request), resource, _decoded(request))(scale)
+            else:
+                scale = _body(request)
+            entry = subresources.scale_to(cluster, resource, entry, scale, _options(request, route))
+            scale = subresources.scale_of(resource, cluster.whole(resource, entry))
+        return Response(200, msgspec.json.encode(scale) + b"\n")
 
     def _delete(self, request: Request, route: Route) -> Response:
         resource, options = route.resource, _delete_options(request)
@@ -87,6 +119,10 @@ class Writes:
                 if error.reason != "NotFound":  # somebody else was quicker
                     raise
         return Response(200, WholeRenderer(resource).many(page.entries, page.metadata) + b"\n")
+
+
+def _created(document: Json) -> Response:
+    return Response(201, msgspec.json.encode(document) + b"\n")
 
 
 def _written(renderer: Renderer, entry: Entry, created: bool = False) -> Response:
@@ -112,7 +148,7 @@ def _decoded(request: Request) -> Any:
     try:
         return msgspec.json.decode(request.body)
     except msgspec.MsgspecError as error:
-        raise bad_request(f"the body is no JSON: {error}") from error
+        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
 
 
 def _applied(request: Request) -> Json:
@@ -150,24 +186,17 @@ def _options(request: Request, route: Route) -> WriteOptions:
     agent = request.header("user-agent").partition("/")[0]
     return WriteOptions(
         manager=(query.get("fieldManager") or agent or "unknown")[:128],
-        dry_run=_dry_run(query.get("dryRun", "")),
+        dry_run=_dry_run(query.get("dryRun", ""), _OPTIONS[route.verb]),
         subresource=route.subresource,
         force=is_true(query.get("force")),
     )
 
 
-def _dry_run(value: str) -> bool:
+def _dry_run(value: str, kind: str) -> bool:
     if value not in ("", "All"):
-        raise invalid("meta.k8s.io", "Options", "", [{
-            "reason": "FieldValueNotSupported",
-            "message": f'Unsupported value: "{value}": supported values: "All"',
-            "field": "dryRun",
-        }])  # fmt: skip
+        supported = f'Unsupported value: ["{value}"]: supported values: "All"'
+        raise invalid("meta.k8s.io", kind, "", [cause("FieldValueNotSupported", supported, "dryRun")])
     return value == "All"
-
-
-def _required_manager(why: str) -> Json:
-    return {"reason": "FieldValueRequired", "message": why.partition(": ")[2], "field": "fieldManager"}
 
 
 def _delete_options(request: Request) -> DeleteOptions:
@@ -180,7 +209,7 @@ def _delete_options(request: Request) -> DeleteOptions:
     grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
     return DeleteOptions(
-        dry_run=any(_dry_run(value) for value in dry_run),
+        dry_run=any(_dry_run(value, "DeleteOptions") for value in dry_run),
         uid=preconditions.get("uid") or "",
         resource_version=preconditions.get("resourceVersion") or "",
         propagation=_propagation(body, query),
@@ -194,10 +223,7 @@ def _propagation(body: Json, query: Mapping[str, str]) -> str:
         return "Orphan" if orphan in (True, "true") else "Background"
     wanted = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     if wanted not in ("", "Background", "Foreground", "Orphan"):
-        supported = '"Foreground", "Background", "Orphan", "nil"'
-        raise invalid("meta.k8s.io", "DeleteOptions", "", [{
-            "reason": "FieldValueInvalid",
-            "message": f'Invalid value: "{wanted}": DeletionPropagation need to be one of {supported}',
-            "field": "propagationPolicy",
-        }])  # fmt: skip
+        supported = f'Unsupported value: "{wanted}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        why = cause("FieldValueNotSupported", supported, "propagationPolicy")
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [why])
     return str(wanted)

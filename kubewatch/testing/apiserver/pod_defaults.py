@@ -1,0 +1,97 @@
+"""What the server fills into pods, and into the templates from which controllers make pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .status import Json
+
+_TAINT_SECONDS = 300
+
+
+def part(document: Json, name: str) -> Json:
+    """The object under ``name``, put there if there is none."""
+    found = document.get(name)
+    if not isinstance(found, dict):
+        found = document[name] = {}
+    return found
+
+
+def default(document: Json, **values: Any) -> None:
+    """Sets what is not set."""
+    for key, value in values.items():
+        if document.get(key) is None:
+            document[key] = value
+
+
+def fill_pod(document: Json, creating: bool) -> None:
+    spec = part(document, "spec")
+    fill_pod_spec(spec)
+    default(spec, enableServiceLinks=True, preemptionPolicy="PreemptLowerPriority", priority=0)
+    if creating:
+        default(spec, tolerations=[_tolerates("not-ready"), _tolerates("unreachable")])
+        document["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+
+
+def fill_pod_spec(spec: Json) -> None:
+    default(
+        spec,
+        restartPolicy="Always",
+        dnsPolicy="ClusterFirst",
+        schedulerName="default-scheduler",
+        securityContext={},
+        terminationGracePeriodSeconds=30,
+    )
+    if spec.get("serviceAccountName"):
+        default(spec, serviceAccount=spec["serviceAccountName"])
+    for container in _containers(spec):
+        default(
+            container,
+            imagePullPolicy=_pull_policy(str(container.get("image") or "")),
+            resources={},
+            terminationMessagePath="/dev/termination-log",
+            terminationMessagePolicy="File",
+        )
+        for port in container.get("ports") or ():
+            default(port, protocol="TCP")
+
+
+def fill_template(spec: Json) -> None:
+    """The ``template`` of a controller's ``spec``."""
+    template = part(spec, "template")
+    part(template, "metadata")
+    fill_pod_spec(part(template, "spec"))
+
+
+def _containers(spec: Json) -> Iterable[Json]:
+    for kind in ("containers", "initContainers"):
+        for container in spec.get(kind) or ():
+            if isinstance(container, dict):
+                yield container
+
+
+def _pull_policy(image: str) -> str:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "Always" if tag in ("", "latest") and "@" not in image else "IfNotPresent"
+
+
+def _tolerates(taint: str) -> Json:
+    return {
+        "key": f"node.kubernetes.io/{taint}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": _TAINT_SECONDS,
+    }
+
+
+def _quality(spec: Json) -> str:
+    """The quality of service: by what the containers request and to what they are limited."""
+    resources = [container.get("resources") or {} for container in _containers(spec)]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    guaranteed = all(
+        {"cpu", "memory"} <= set(one.get("limits") or ()) and (one.get("requests") or one["limits"]) == one["limits"]
+        for one in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
