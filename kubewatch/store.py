@@ -333,7 +333,6 @@ class Writer(Generic[T]):
             old = self._store._table.objects
             self._store._table = draft  # here the relist happens, for every reader at once
             self._draft = None
-            self._live = set()
             gone = [old[key] for key in old.keys() - draft.objects.keys()]
             for indexer in self._indexers.values():
                 indexer.forget_failures_except(draft.objects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
@@ -17,7 +18,6 @@ from typing import Any
 import pytest
 
 from kubewatch import freshness
-from kubewatch import store as stores
 from kubewatch.decode import decode_partial
 from kubewatch.errors import InvalidInput, StaleAfterFork, WatchFailed, WriterDropped
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
@@ -291,6 +291,14 @@ def test_live_changes_during_a_list_are_seen_at_once_and_survive_it() -> None:
     assert reader.get("added", "shop").resource_version == "3"  # type: ignore[union-attr]  # it is there
 
 
+def test_a_live_change_during_a_list_that_broke_does_not_hide_the_object_from_the_next_list() -> None:
+    reader, writer = store()
+    writer.apply(Init())
+    writer.apply(Apply(pod("web", version=1)))
+    fill(writer, pod("web", version=2))
+    assert [obj.resource_version for obj in reader] == ["2"]
+
+
 def test_the_end_of_a_list_that_never_began_loses_nothing() -> None:
     reader, writer = store()
     writer.apply(Apply(pod("web")))
@@ -416,7 +424,7 @@ def test_waiting_long_for_what_nobody_iterates_is_logged_once(
 def test_a_latch_lets_through_whoever_waits_before_and_after() -> None:
     latch = freshness.Latch()
     assert not latch.wait(0)
-    joins = [in_thread(lambda: latch.wait(10)) for _ in range(5)]
+    joins = [in_thread(lambda: latch.wait(600)) for _ in range(5)]
     latch.open()
     latch.open()
     assert [join() for join in joins] == [True] * 5
@@ -653,13 +661,15 @@ def test_an_index_first_asked_for_on_a_full_store_is_built_by_the_next_event() -
     assert "namespace" in reader._table.indexes
     assert names(reader.index("namespace", "shop")) == ["a"]
     writer.apply(InitDone())
+    assert "namespace" in reader._table.indexes
     assert names(reader.index("namespace", "shop")) == ["c", "d"]
     assert reader.index("namespace", "other") == []
 
 
 def test_a_selection_gives_the_same_with_and_without_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "SELECT_INDEX_FROM", 2)
-    monkeypatch.setattr(stores, "SELECT_INDEXES", 2)
+    module = importlib.import_module("kubewatch.store")  # kubewatch.store itself is the function
+    monkeypatch.setattr(module, "SELECT_INDEX_FROM", 2)
+    monkeypatch.setattr(module, "SELECT_INDEXES", 2)
     reader, writer = store()
     objects = [pod(f"p{i}", labels={"app": f"a{i % 3}", "tier": f"t{i % 2}", "odd": f"o{i}"}) for i in range(12)]
     fill(writer, *objects)
@@ -709,6 +719,19 @@ def test_a_failure_is_logged_again_when_the_object_failed_recovered_and_failed(
     _, writer = store(indexes={"node": lambda p: [{}[p.spec.nodeName]] if p.spec.nodeName else []})
     for place in ("n1", None, "n1", "n2"):
         writer.apply(Apply(pod("web", node=place)))
+    assert len(caplog.records) == 2
+
+
+def test_failures_of_objects_that_are_gone_are_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(obj: Object) -> list[str]:
+        raise LookupError
+
+    _, writer = store(indexes={"broken": fail})
+    fill(writer, pod("a"))
+    fill(writer, pod("a"))
+    assert len(caplog.records) == 1
+    fill(writer)
+    fill(writer, pod("a"))
     assert len(caplog.records) == 2
 
 

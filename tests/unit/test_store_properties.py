@@ -18,7 +18,7 @@ from kubewatch.store import store
 
 from .stored import pod
 
-NODES = ["n1", "n2", "n3"]
+NODES = ["n1", "n2"]
 APPS = ["web", "db"]
 OWNERS = ["u1", "u2"]
 SELECTORS = ["app=web", "app!=web", "app in (web,db)", "app=db,canary", "!app", ""]
@@ -31,8 +31,8 @@ PODS = st.builds(
         labels=({"app": app} if app else {}) | ({"canary": "yes"} if canary else {}),
         owners=[{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": uid, "uid": uid} for uid in owners],
     ),
-    st.sampled_from(["a", "b", "c", "d"]),
-    st.sampled_from(["shop", "bank", None]),
+    st.sampled_from(["a", "d"]),
+    st.sampled_from(["shop", None]),
     st.sampled_from([*NODES, None]),
     st.sampled_from([*APPS, None]),
     st.booleans(),
@@ -145,6 +145,8 @@ class StoreMachine(RuleBasedStateMachine):
             assert index._values.keys() <= self.reader._table.objects.keys()
             assert all(index._buckets.values())
             assert index._change is None
+        if self.writer._draft is not None:
+            assert self.writer._draft.indexes.keys() == self.reader._table.indexes.keys()
 
 
 def same(found: Iterable[Object], expected: Iterable[Object]) -> None:
@@ -153,7 +155,7 @@ def same(found: Iterable[Object], expected: Iterable[Object]) -> None:
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStore.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 
 
 def test_reflector_store_should_not_contain_duplicates() -> None:
