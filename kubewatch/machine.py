@@ -92,8 +92,6 @@ class Machine(Generic[T]):
         self._unfinished = 0  # initial watches in a row that ended before their end bookmark
         self._deleted: dict[tuple[str, str], T] = {}  # what was deleted among the initial events
         self._unknown: set[str] = set()  # frame types already logged
-        self._what = named(source)
-        self._extra = {"kind": source.kind, "namespace": source.namespace}
         if config.list_semantic == "any" and config.page_size is not None and not self._streaming:
             log.warning(
                 "listing %s at any version: the server answers from its cache, in one piece, and page_size=%d is not "
@@ -358,6 +356,14 @@ class Machine(Generic[T]):
         return (self._failed(NoResourceVersion(message)),)
 
     # Notes
+
+    @property
+    def _what(self) -> str:
+        return named(self._source)  # asked anew, as a source may learn its kind by its first request
+
+    @property
+    def _extra(self) -> dict[str, str | None]:
+        return {"kind": self._source.kind, "namespace": self._source.namespace}
 
     def _heard(self) -> None:
         self.vitals.heard()
