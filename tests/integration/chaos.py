@@ -23,20 +23,14 @@ class Fate:
     cut_after: int | None = None
 
 
-def draw(dice: random.Random) -> Fate:
-    """One request in two passes unharmed, so that there is progress too."""
-    match dice.randrange(12):
-        case 0:
-            return Fate(status=429)
-        case 1:
-            return Fate(status=500)
-        case 2:
-            return Fate(status=410)
-        case 3:
-            return Fate(silent_after=dice.randrange(200, 60_000))
-        case 4 | 5:
-            return Fate(cut_after=dice.randrange(200, 60_000))
-    return Fate()
+def draw(dice: random.Random, watching: bool) -> Fate:
+    """The fate of one request: no watch lasts, and three lists in four pass, so that there is progress too."""
+    if dice.random() < 0.2:
+        return Fate(status=dice.choice([410, 429, 500]))
+    if watching:
+        after = dice.randrange(200, 15_000)
+        return Fate(silent_after=after) if dice.random() < 0.05 else Fate(cut_after=after)
+    return Fate(cut_after=dice.randrange(200, 60_000)) if dice.random() < 0.05 else Fate()
 
 
 REASONS = {410: "Expired", 429: "TooManyRequests", 500: "InternalError"}
@@ -99,7 +93,7 @@ class ChaosProxy:
             head = self._read_head(client)
             if not head:
                 return
-            fate = Fate() if self.calm.is_set() else draw(self._dice)
+            fate = Fate() if self.calm.is_set() else draw(self._dice, b"watch=true" in head)
             self.fates.append(fate)
             if fate.status is not None:
                 reason = REASONS[fate.status]
