@@ -15,7 +15,8 @@ from .errors import InvalidInput
 Path = tuple[str, ...]
 
 _STEP = re.compile(r"""(?:^\.?|\.)(?P<name>[^.\[\]'"]+)|\[(?P<quote>['"]?)(?P<key>[^\[\]'"]+)(?P=quote)\]""")
-_SNAKE = re.compile("([A-Z])")
+# Where the classes of models keep the names of their fields: msgspec, pydantic and official models, dataclasses.
+_FIELDS = ("__struct_fields__", "model_fields", "openapi_types", "__dataclass_fields__")
 
 # What every object is told apart by, stored under and related by.
 _KEPT = frozenset({"name", "namespace", "resourceVersion", "uid", "ownerReferences"})
@@ -114,17 +115,18 @@ def _cut(node: Any, path: Path) -> None:
 
 def _delete(node: Mapping[str, Any], key: str) -> None:
     if not isinstance(node, MutableMapping):
-        raise InvalidInput(f"{node!r} is read-only: prune it inside of modify, as in watcher(api).modify(prune(…))")
+        raise InvalidInput(
+            f"{key!r} cannot be cut, as the {type(node).__name__} it is in is read-only: prune inside of modify, "
+            "as in watcher(api).modify(prune(…))"
+        )
     del node[key]
 
 
 def _cut_attributes(node: Any, step: str, rest: Path) -> None:
     cls = type(node)
-    if step == "*":
-        names = tuple(getattr(cls, "__struct_fields__", None) or getattr(cls, "model_fields", None) or vars(node))
-    else:
-        names = (step, _SNAKE.sub(r"_\1", step).lower())
-    for name in names:
+    for name in next((getattr(cls, fields) for fields in _FIELDS if hasattr(cls, fields)), ()):
+        if step != "*" and _plain(name) != _plain(step):
+            continue
         value = getattr(node, name, None)
         if value is None:
             continue
@@ -137,3 +139,8 @@ def _cut_attributes(node: Any, step: str, rest: Path) -> None:
             raise InvalidInput(
                 f"{cls.__name__} is frozen, so {name} cannot be cut: leave the field out of the model instead"
             ) from frozen
+
+
+def _plain(name: str) -> str:
+    # A field is `podIPs` in YAML, and in models also `pod_ips` or `pod_i_ps`.
+    return name.replace("_", "").lower()
