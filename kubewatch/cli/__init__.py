@@ -12,7 +12,7 @@ from types import FrameType
 from kubewatch.errors import InvalidInput, KubewatchError
 
 from .arguments import COMMANDS, parse
-from .messages import explain, tell
+from .messages import explain, log_to_stderr, tell
 
 FAILED = 1
 USAGE = 2
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
+        log_to_stderr(getattr(arguments, "verbose", 0))
         status: int = importlib.import_module(COMMANDS[arguments.command].module).run(arguments)
         sys.stdout.flush()
         return status

@@ -166,7 +166,7 @@ def _get_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--for", dest="seconds", type=duration, default=25.0, metavar="DURATION", help="default: 25s")
+    parser.add_argument("--for", dest="seconds", type=duration, default=28.0, metavar="DURATION", help="default: 28s")
     parser.add_argument("--no-color", action="store_true", help="no colours (nor with NO_COLOR set, nor in a pipe)")
 
 

@@ -16,21 +16,26 @@ from .text import wants_colour
 
 
 def client_for(arguments: argparse.Namespace) -> Client:
-    """A client of the cluster that the arguments name; nothing is asked of it yet."""
+    """A client of the cluster that the arguments name; nothing is read or asked yet."""
     if arguments.kubeconfig or arguments.context:
         return Client.from_kubeconfig(arguments.kubeconfig, arguments.context)
     return Client()
 
 
 def api_for(arguments: argparse.Namespace, client: Client) -> Api[Any]:
-    """The collection that the arguments name. Asks the cluster which kinds it has; raises KubewatchError."""
-    if arguments.all_namespaces:
-        api = Api(arguments.kind, client=client)
-    elif arguments.namespace:
-        api = Api(arguments.kind, namespace=arguments.namespace, client=client)
-    else:
-        api = Api.default_namespaced(arguments.kind, client=client)
+    """The collection that the arguments name. Asks the cluster what it calls the kind; raises KubewatchError."""
+    api = Api(arguments.kind, client=client)
+    found = api.resource  # found out here, so that nothing is shown of a kind that is not there
+    if found.namespaced and not arguments.all_namespaces:
+        api = api.within(arguments.namespace or client.namespace)
     return api.metadata() if arguments.metadata else api
+
+
+def label_of(api: Api[Any]) -> str:
+    """What the collection is called in messages: `pods in shop`, `nodes`."""
+    if api.namespace:
+        return f"{api.resource.plural} in {api.namespace}"
+    return f"{api.resource.plural} in all namespaces" if api.resource.namespaced else api.resource.plural
 
 
 def output_of(arguments: argparse.Namespace) -> str:
@@ -40,6 +45,7 @@ def output_of(arguments: argparse.Namespace) -> str:
 
 def form_of(arguments: argparse.Namespace, api: Api[Any], *, live: bool) -> Form:
     """The form of output, writing to stdout; `live` when it is to say what happened."""
-    shape = Shape(api.api_version, api.kind, namespaces=bool(arguments.all_namespaces), metadata=arguments.metadata)
+    namespaces = api.resource.namespaced and api.namespace is None
+    shape = Shape(api.api_version, api.kind, namespaces=namespaces, metadata=arguments.metadata)
     colour = wants_colour(sys.stdout, os.environ, arguments.no_color)
     return form_for(output_of(arguments), shape, live=live, colour=colour)

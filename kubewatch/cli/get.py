@@ -20,7 +20,7 @@ from kubewatch.prune import prune
 from kubewatch.stop import Stop
 
 from .changes import Change, What
-from .connect import api_for, client_for, form_of, output_of
+from .connect import api_for, client_for, form_of, label_of, output_of
 from .messages import tell
 from .output import Form
 from .progress import Progress
@@ -36,19 +36,20 @@ def run(arguments: argparse.Namespace) -> int:
     Raises InvalidInput before any request, and KubewatchError when one fails.
     """
     Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
-    api = api_for(arguments, client_for(arguments))
-    form = form_of(arguments, api, live=False)
     whole = arguments.show_managed_fields or output_of(arguments) in ("table", "wide")
-    if arguments.names:
-        return fetch(api, arguments.names, form, whole=whole)
-    params = ListParams(arguments.selector, arguments.field_selector)
-    with Progress(api.label, shown=sys.stderr.isatty() and not sys.stdout.isatty()) as progress:
-        return show_all(api, params, form, progress, limit=arguments.limit, whole=whole)
+    with client_for(arguments) as client:
+        api = api_for(arguments, client)
+        form = form_of(arguments, api, live=False)
+        if arguments.names:
+            return fetch(api, arguments.names, form, whole=whole)
+        params = ListParams(arguments.selector, arguments.field_selector)
+        with Progress(label_of(api), shown=sys.stderr.isatty() and not sys.stdout.isatty()) as progress:
+            return show_all(api, params, form, progress, limit=arguments.limit, whole=whole)
 
 
 def fetch(api: Api[Any], names: list[str], form: Form, *, whole: bool) -> int:
     """Show the objects of these names; 1 when one is not there."""
-    status = 0
+    status = found = 0
     for name in names:
         try:
             obj = api.get(name)
@@ -59,7 +60,8 @@ def fetch(api: Api[Any], names: list[str], form: Form, *, whole: bool) -> int:
             status = 1
         else:
             form.show(_listed(obj, whole))
-    if status == 0 or len(names) > 1:
+            found += 1
+    if found:
         form.flush()
     return status
 
@@ -74,7 +76,7 @@ def show_all(
             try:
                 obj = api.decode(raw, api.api_version, api.kind)
             except (msgspec.MsgspecError, UnicodeError) as error:
-                tell(f"error: an object of {api.label} cannot be decoded and is left out: {error}")
+                tell(f"error: one of {label_of(api)} cannot be decoded and is left out: {error}")
                 status = 1
             else:
                 form.show(_listed(obj, whole))
@@ -84,7 +86,7 @@ def show_all(
         if page.remaining:
             progress.at(done, done + page.remaining if limit is None else min(limit, done + page.remaining))
     if not done:
-        tell(f"no {api.label}")
+        tell(f"no resources found ({label_of(api)})")
     return status
 
 

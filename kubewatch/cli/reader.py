@@ -1,4 +1,4 @@
-"""Whoever reads our output from a pipe may go away while there is nothing to write. Then there is nothing to watch for."""
+"""Whoever reads our output from a pipe may go away while there is nothing to write: nobody is left to watch for."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import select
 import stat
 import threading
 from collections.abc import Iterator
+from typing import TextIO
 
 from kubewatch.stop import Stop
 
 
 @contextlib.contextmanager
-def ending_with_reader(descriptor: int, stop: Stop) -> Iterator[None]:
-    """Within it, `stop` is told when the other end of a pipe or a socket is closed; other files have no reader.
+def ending_with_reader(output: TextIO, stop: Stop) -> Iterator[None]:
+    """Within it, `stop` is told when whoever reads `output` closes it, where that is a pipe or a socket.
 
     A thread called `kubewatch-reader` waits for that; it is joined at the end.
     """
-    mode = os.fstat(descriptor).st_mode
-    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+    descriptor = _reader_of(output)
+    if descriptor is None:
         yield
         return
     wake, waker = os.pipe()
@@ -31,6 +32,15 @@ def ending_with_reader(descriptor: int, stop: Stop) -> Iterator[None]:
         os.close(waker)
         thread.join()
         os.close(wake)
+
+
+def _reader_of(output: TextIO) -> int | None:
+    try:
+        descriptor = output.fileno()
+    except OSError:  # text in memory
+        return None
+    mode = os.fstat(descriptor).st_mode
+    return descriptor if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None
 
 
 def _wait(descriptor: int, wake: int, stop: Stop) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kubewatch import backoffs, predicates
@@ -17,7 +17,7 @@ from kubewatch.vitals import Vitals
 from kubewatch.watcher import watcher
 
 from .changes import Change, What, as_they_come, changes
-from .connect import api_for, client_for, form_of, output_of
+from .connect import api_for, client_for, form_of, label_of, output_of
 from .messages import cause_of, tell
 from .output import Form
 from .progress import Progress, bar_fits
@@ -33,20 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
     Raises InvalidInput before any request, and KubewatchError for what no retry mends.
     """
     config = Config(label_selector=arguments.selector, field_selector=field_selector(arguments))
-    api = api_for(arguments, client_for(arguments))
-    form = form_of(arguments, api, live=True)
     mark = predicates.any_of(getattr(predicates, name) for name in arguments.predicate or ["resource_version"])
-    stream: EventStream[Any] = watcher(api, config)
-    if arguments.seconds is not None:
-        stream = stream.until(arguments.seconds)
-    if not arguments.show_managed_fields and output_of(arguments) in ("json", "yaml"):
-        stream = stream.modify(prune("metadata.managedFields"))
-    with Progress(stream.label, shown=bar_fits(output_of(arguments))) as progress:
-        stream = going_on(stream, lambda message: progress.aside(lambda: tell(message)))
-        with stream, ending_with_reader(sys.stdout.fileno(), stream.stopper):
-            events = counted(stream, stream.vitals, progress, config.page_size)
-            found = as_they_come(events) if arguments.events else changes(events, mark)
-            follow(found, form, only_changes=arguments.only_changes)
+    with client_for(arguments) as client:
+        api = api_for(arguments, client)
+        label, form = label_of(api), form_of(arguments, api, live=True)
+        with Progress(label, shown=bar_fits(output_of(arguments))) as progress:
+            stream = going_on(watcher(api, config), progress, label)
+            if arguments.seconds is not None:
+                stream = stream.until(arguments.seconds)
+            if not arguments.show_managed_fields and output_of(arguments) in ("json", "yaml"):
+                stream = stream.modify(prune("metadata.managedFields"))
+            with stream, ending_with_reader(sys.stdout, stream.stopper):
+                events = counted(stream, stream.vitals, progress, config.page_size)
+                found = as_they_come(events) if arguments.events else changes(events, mark)
+                follow(found, form, label, only_changes=arguments.only_changes)
     return 0
 
 
@@ -56,19 +56,20 @@ def field_selector(arguments: argparse.Namespace) -> str | None:
     return ",".join(filter(None, [*names, arguments.field_selector])) or None
 
 
-def going_on(stream: EventStream[Any], report: Callable[[str], object]) -> EventStream[Any]:
+def going_on(stream: EventStream[Any], progress: Progress, label: str) -> EventStream[Any]:
     """The stream, which reports its errors and pauses after them; those that no retry mends it raises."""
-    label, vitals = stream.label or "the watch", stream.vitals
+    vitals = stream.vitals
 
-    def on_backoff(details: Mapping[str, Any]) -> None:
-        error = details["exception"]
+    def report(details: Mapping[str, Any]) -> None:
+        error, wait = details["exception"], details["wait"]
+        progress.clear()
         if isinstance(error, DecodeFailed):
-            report(f"{label}: {error}; left out")
+            tell(f"{label}: {error}; left out")
         else:
-            report(f"{label}: {cause_of(error)}; trying again in {details['wait']:.1f} s")
+            tell(f"{label}: {cause_of(error)}; trying again in {wait:.1f} s")
 
     return stream.backoff(
-        backoffs.default, jitter=backoffs.stretched, giveup=lambda error: is_final(error, vitals), on_backoff=on_backoff
+        backoffs.default, jitter=backoffs.stretched, giveup=lambda error: is_final(error, vitals), on_backoff=report
     )
 
 
@@ -101,11 +102,16 @@ def counted(
         yield event
 
 
-def follow(found: Iterable[Change], form: Form, *, only_changes: bool = False) -> None:
+def follow(found: Iterable[Change], form: Form, label: str, *, only_changes: bool = False) -> None:
     """Show changes as they come."""
+    nothing = True
     for change in found:
         if change.what is What.READY:
             form.flush()
-        elif not (only_changes and change.what is What.LISTED):
-            form.show(change)
+            if nothing and sys.stderr.isatty():
+                tell(f"no resources found ({label}); waiting for the first")
+        else:
+            nothing = False
+            if not (only_changes and change.what is What.LISTED):
+                form.show(change)
     form.flush()
