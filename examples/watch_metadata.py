@@ -3,9 +3,9 @@
 `metadata_watcher` stands wherever `watcher` does, in front of a reflector too.
 """
 
-from kubewatch import Api, Config, metadata_watcher, reflector, store
+from kubewatch import Api, Config, PartialObjectMeta, metadata_watcher, reflector, store
 
-reader, writer = store()
+reader, writer = store(of=PartialObjectMeta)
 stream = reflector(writer, metadata_watcher(Api("v1", "Pod"), Config())).default_backoff().applied_objects()
 for pod in stream:
     print("saw", pod.name, "with labels", dict(pod.labels), "of", len(reader), "known")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+import pickle
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubewatch.decode import decode_object
@@ -48,3 +51,25 @@ def fill(writer: Writer[Object], *objects: Object) -> None:
 def names(objects: Iterable[Object] | Store[Object]) -> list[str]:
     """The sorted names of `objects`."""
     return sorted(obj.name for obj in objects)
+
+
+def in_child(function: Callable[[], Any]) -> Any:
+    """What `function` returns or raises in a forked child."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: forking is what is tested
+        child = os.fork()
+    if child == 0:
+        try:
+            try:
+                result = function()
+            except BaseException as error:
+                result = error
+            os.write(write, pickle.dumps(result))
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        content = pipe.read()
+    os.waitpid(child, 0)
+    return pickle.loads(content)

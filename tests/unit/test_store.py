@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-import os
 import pickle
 import sys
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -29,7 +27,7 @@ from kubewatch.stop import Stop
 from kubewatch.store import Store, Writer, store
 from kubewatch.vitals import Vitals
 
-from .stored import fill, names, node, pod
+from .stored import fill, in_child, names, node, pod
 
 
 class Clock:
@@ -799,28 +797,6 @@ def test_deep_content_of_the_store_is_shared_not_copied() -> None:
 
 
 # Processes
-
-
-def in_child(function: Callable[[], Any]) -> Any:
-    """What `function` returns or raises in a forked child."""
-    read, write = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: forking is what is tested
-        child = os.fork()
-    if child == 0:
-        try:
-            try:
-                result = function()
-            except BaseException as error:
-                result = error
-            os.write(write, pickle.dumps(result))
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        content = pipe.read()
-    os.waitpid(child, 0)
-    return pickle.loads(content)
 
 
 forking = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
