@@ -257,6 +257,8 @@ def schema_of(kind: str, api_version: str) -> Schema:
 
 def custom_schema(openapi: Mapping[str, Any]) -> Schema:
     """The merge rules of a custom resource by the ``openAPIV3Schema`` of its version in the CRD."""
+    if not openapi:
+        return CUSTOM
     schema = from_openapi(openapi)
     return replace(schema, fields={**schema.fields, **_EVERY_OBJECT})
 

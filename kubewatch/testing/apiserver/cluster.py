@@ -19,6 +19,7 @@ from .kinds import Kinds, Resource
 from .patch_error import PatchError
 from .status import ApiError, already_exists, conflict, forbidden, invalid, modified, not_allowed, not_found, required
 from .storage import Collection, Entry, Storage, render
+from .typed_form import tidied
 
 Json = dict[str, Any]
 
@@ -188,7 +189,7 @@ class Cluster:
             if previous is None and options.subresource:
                 raise not_found(resource.group, resource.plural, name)
             live = None if previous is None else self.whole(resource, previous)
-            document = self._merged_by_apply(live, applied, options)
+            document = self._merged_by_apply(resource, live, applied, options)
             options = replace(options, manager="")  # the managers are settled
             if previous is not None:
                 return self._update(resource, previous, document, options), False
@@ -198,7 +199,7 @@ class Cluster:
             document["metadata"]["managedFields"] = managed
             return self._store(resource, namespace, name, None, document, options), True
 
-    def _merged_by_apply(self, live: Json | None, applied: Json, options: WriteOptions) -> Json:
+    def _merged_by_apply(self, resource: Resource, live: Json | None, applied: Json, options: WriteOptions) -> Json:
         try:
             return server_side_apply(
                 live,
@@ -207,6 +208,8 @@ class Cluster:
                 force=options.force,
                 now=self.now(),
                 subresource=options.subresource,
+                schema=resource.merge_rules,
+                reset=("status",) if resource.has_status and not options.subresource else (),
             )
         except ApplyConflict as error:
             causes = [
@@ -305,11 +308,17 @@ class Cluster:
         old = None if previous is None else self.whole(resource, previous)
         for admit in self.admissions:
             document = admit(resource, document)
+        document = tidied(document, resource.kind, resource.api_version)
         self._validate(resource, None if options.subresource else old, document, name, creating=previous is None)
         document["metadata"]["resourceVersion"] = "" if previous is None else str(previous.version)
         if options.manager:
             document = update_managed_fields(
-                old, document, manager=options.manager, now=self.now(), subresource=options.subresource
+                old,
+                document,
+                manager=options.manager,
+                now=self.now(),
+                subresource=options.subresource,
+                schema=resource.merge_rules,
             )
         if previous is not None and document == old:
             return previous

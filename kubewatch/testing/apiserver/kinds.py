@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .builtin_schemas import custom_schema, schema_of
 from .conversion import CONVERSIONS, Conversion
+from .schemas import Schema
 from .status import group_resource
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -65,6 +68,11 @@ class Resource:
     @property
     def group_resource(self) -> str:
         return group_resource(self.group, self.plural)
+
+    @cached_property
+    def merge_rules(self) -> Schema:
+        """How applies merge its objects and lists, and who manages which of their parts."""
+        return custom_schema(self.schema) if self.custom else schema_of(self.kind, self.api_version)
 
     @property
     def has_status(self) -> bool:
