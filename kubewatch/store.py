@@ -12,21 +12,20 @@ https://docs.rs/kube-runtime/latest/kube_runtime/reflector/store/index.html
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from . import freshness
-from .errors import InvalidInput, StaleAfterFork, WatchError
-from .events import Apply, Delete, Event, Init, InitApply, InitDone
+from .errors import InvalidInput, WatchError
 from .freshness import Freshness
 from .indexes import Indexer, IndexFunction, by_label, by_namespace, by_owner
-from .objects import Object, key_of, meta_of
+from .objects import Object, PartialObjectMeta, key_of, meta_of
 from .ref import ObjectRef
 from .selectors import LabelSelector, Requirement
-from .stop import Stop
 from .table import Key, Table
-from .vitals import Vitals
+from .writer import Writer
+
+__all__ = ["Store", "Writer", "store"]
 
 T = TypeVar("T")
 
@@ -63,6 +62,7 @@ class Store(Generic[T]):
         >>> reader.get("web-0", "shop"), reader.get(ObjectRef("Pod", "web-0", "shop"))       # doctest: +SKIP
 
         A reference with a namespace finds a cluster-scoped object; one without finds no namespaced object.
+        Raises `InvalidInput` for what is no name and no reference.
         """
         if self._fresh.process != freshness.forks:
             self._fresh.check_process()
@@ -71,11 +71,11 @@ class Store(Generic[T]):
             try:
                 return objects[namespace or "", ref]
             except KeyError:
-                return objects.get(("", ref))
-        try:
-            found = objects[ref.namespace or "", ref.name]
-        except KeyError:
-            found = objects.get(("", ref.name))  # type: ignore[assignment]  # None is looked for below
+                return objects.get(("", _name(ref)))
+        key = _key(ref)
+        found = objects.get(key)
+        if found is None:
+            found = objects.get(("", key[1]))
         return found if found is not None and _is_kind(found, ref) else None
 
     def find(self, predicate: Callable[[T], object]) -> T | None:
@@ -237,140 +237,6 @@ class Store(Generic[T]):
         return None
 
 
-class Writer(Generic[T]):
-    """The writing side: one stream's, and one thread's at a time. Pass it to `.reflect(writer)` or `reflector`."""
-
-    def __init__(self, store: Store[T]) -> None:
-        self._store = store
-        self._indexers = {index.indexer.name: index.indexer for index in store._table.indexes.values()}
-        self._namespaces: dict[str, str] = {}  # one text for each, whatever the number of objects in it
-        self._process = -1  # the process that may write; none yet
-        # Held while an event is applied, never waited for: it finds two threads, or an index function, writing at once.
-        self._busy = threading.Lock()
-        self._draft: Table[T] | None = None  # the relist under way
-        self._live: set[Key] = set()  # keys that changed live since it began
-
-    def follow(self, vitals: Vitals, stop: Stop) -> None:
-        """Take the stream's health as the store's. Raises `InvalidInput` when a stream is followed already."""
-        if not self._store._fresh.is_of_this_process:
-            self._restart()
-        self._store._fresh.follow(vitals, stop)
-
-    def apply(self, event: Event[T]) -> Sequence[T]:
-        """Work an event into the store, on the caller's thread.
-
-        Returns the objects that a relist found gone, of which no `Delete` tells; empty for every other event.
-        Raises `InvalidInput` when used after `close()`, or by two threads at once.
-        """
-        if self._process != freshness.forks:
-            self._admit()
-        if not self._busy.acquire(False):
-            raise InvalidInput("a store has one writer, and it is busy: use one stream, on one thread")
-        try:
-            if self._store._wanted:
-                self._build_indexes()
-            if isinstance(event, Apply):
-                self._put_live(event.object)
-            elif isinstance(event, InitApply):
-                self._put_listed(event.object)
-            elif isinstance(event, Delete):
-                self._remove_live(event.object)
-            elif isinstance(event, Init):
-                self._begin_list()
-            elif isinstance(event, InitDone):
-                return self._finish_list()
-            else:
-                raise TypeError(f"a store takes events, not {type(event).__name__}: put reflect before applied_objects")
-        finally:
-            self._busy.release()
-        return ()
-
-    def close(self) -> None:
-        """No event will come any more; whoever waits for the store to become ready is told. Idempotent."""
-        self._process = -1
-        self._store._fresh.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a Writer belongs to one process: make a store in the other process")
-
-    def _put_live(self, obj: T) -> None:
-        key = key_of(obj)
-        table = self._store._table
-        if key not in table.objects:
-            key = self._shared(key)
-        table.put(key, obj)
-        if self._draft is not None:
-            self._draft.put(key, obj)
-            self._live.add(key)
-
-    def _remove_live(self, obj: T) -> None:
-        key = key_of(obj)
-        self._store._table.remove(key)
-        if self._draft is not None:
-            self._draft.remove(key)
-            self._live.add(key)
-
-    def _begin_list(self) -> Table[T]:
-        self._draft = Table(self._indexers.values())
-        self._live = set()
-        self._store._fresh.begin_list()
-        return self._draft
-
-    def _put_listed(self, obj: T) -> None:
-        draft = self._draft if self._draft is not None else self._begin_list()
-        key = self._shared(key_of(obj))
-        # What came live since the list began is newer than the list.
-        if key not in self._live:
-            draft.put(key, obj)
-
-    def _finish_list(self) -> Sequence[T]:
-        gone: Sequence[T] = ()
-        draft = self._draft
-        if draft is not None:
-            old = self._store._table.objects
-            self._store._table = draft  # here the relist happens, for every reader at once
-            self._draft = None
-            gone = [old[key] for key in old.keys() - draft.objects.keys()]
-            for indexer in self._indexers.values():
-                indexer.forget_failures_except(draft.objects)
-        self._store._fresh.finish_list()
-        return gone
-
-    def _shared(self, key: Key) -> Key:
-        namespace, name = key
-        return self._namespaces.setdefault(namespace, namespace), name
-
-    def _build_indexes(self) -> None:
-        wanted = self._store._wanted
-        while wanted:
-            name, indexer = wanted.popitem()
-            if name not in self._indexers:
-                self._indexers[name] = indexer
-                self._store._table.build(indexer)
-                if self._draft is not None:
-                    self._draft.build(indexer)
-
-    def _admit(self) -> None:
-        """The first write in this process: refuse it after the end, and where the stream is the parent process's."""
-        fresh = self._store._fresh
-        if not fresh.is_of_this_process:
-            raise StaleAfterFork("this writer's stream is the parent process's: start one here, and reflect it")
-        if fresh.closed:
-            raise InvalidInput("this writer is closed: make a new pair with store()")
-        fresh.used = True
-        self._process = freshness.forks
-
-    def _restart(self) -> None:
-        """Begin anew in a fork's child; locks are new, as the parent's threads may have held the old ones."""
-        self._busy = threading.Lock()
-        self._draft, self._live = None, set()
-        self._store._table = Table(self._indexers.values())
-        self._store._fresh.restart()
-
-
 @overload
 def store(indexes: Mapping[str, IndexFunction[Object]] | None = None) -> tuple[Store[Object], Writer[Object]]: ...
 @overload
@@ -393,12 +259,28 @@ def store(indexes: Mapping[str, IndexFunction[Any]] | None = None, *, of: type[A
     return reader, Writer(reader)
 
 
+def _key(ref: Any) -> Key:
+    if isinstance(ref, (ObjectRef, Object, PartialObjectMeta)):
+        return ref.namespace or "", ref.name
+    try:
+        return key_of(ref)
+    except AttributeError:
+        raise InvalidInput(f"ask a store for a name, an ObjectRef or an object, not for {type(ref).__name__}") from None
+
+
+def _name(text: str) -> str:
+    if "/" in text:
+        namespace, _, name = text.rpartition("/")
+        raise InvalidInput(f"no name has a '/' in it: write get({name!r}, {namespace!r}) for {text!r}")
+    return text
+
+
 def _is_kind(obj: Any, ref: Any) -> bool:
     """Whether `obj` is of the kind that `ref` names, as far as both tell; versions of a group are all the same kind."""
-    kind = getattr(obj, "kind", None)
-    if not kind or not ref.kind:
+    kind, wanted = getattr(obj, "kind", None), getattr(ref, "kind", None)
+    if not kind or not wanted:
         return True
-    if kind != ref.kind:
+    if kind != wanted:
         return False
     return obj.api_version == ref.api_version or _group(obj.api_version) == _group(ref.api_version)
 

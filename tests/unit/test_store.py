@@ -134,6 +134,14 @@ def test_a_reference_of_another_kind_finds_nothing() -> None:
     assert reader.get(ObjectRef("Deployment", "web", "shop", api_version="apps/v1beta2")) is web
 
 
+def test_what_is_no_reference_is_refused() -> None:
+    reader, _ = store()
+    with pytest.raises(InvalidInput, match="a name, an ObjectRef or an object, not for int"):
+        reader.get(7)
+    with pytest.raises(InvalidInput, match=r"write get\('web', 'shop'\) for 'shop/web'"):
+        reader.get("shop/web")
+
+
 def test_models_of_the_official_client_are_stored_by_their_metadata() -> None:
     from kubernetes.client import V1ObjectMeta, V1OwnerReference, V1Pod
 
@@ -145,6 +153,8 @@ def test_models_of_the_official_client_are_stored_by_their_metadata() -> None:
     writer.apply(Apply(bare))
     assert reader.get("web-0", "shop") is first
     assert reader.get(ObjectRef("Pod", "web-0", "shop")) is first
+    assert reader.get(first) is first
+    assert V1Pod(metadata=V1ObjectMeta(name="other", namespace="shop")) not in reader
     assert reader.select("app=web") == [first]
     assert reader.index("owner", "u1") == [first]
     assert reader.index("namespace", "shop") == [first, bare]
