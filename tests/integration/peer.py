@@ -12,10 +12,12 @@ import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 PKI = Path(__file__).parent / "pki"
 CA = str(PKI / "ca.pem")
+
+P = TypeVar("P", bound="Peer")
 
 # What a test does with a connection; the number says which one it is, from 0.
 Serve = Callable[[socket.socket, int], None]
@@ -48,7 +50,7 @@ class Peer:
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, name="peer", daemon=True)]
 
-    def __enter__(self) -> Peer:
+    def __enter__(self: P) -> P:
         self._threads[0].start()
         return self
 
