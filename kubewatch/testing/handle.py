@@ -176,6 +176,10 @@ class ApiServer:
         """The version of the latest change."""
         return self._app.storage.version
 
+    def settle(self, timeout: float = 10.0) -> bool:
+        """Waits until garbage is collected and deleted namespaces are empty; False after ``timeout`` seconds."""
+        return self._app.settle(timeout)
+
     def send_bookmarks(self) -> int:
         """Has every watch that asked for bookmarks send one now; returns how many watches are open."""
         return self._app.send_bookmarks()

@@ -14,8 +14,10 @@ import msgspec
 
 from . import discovery, openapi
 from .cluster import Cluster
+from .collector import Collector
+from .crd import Definitions
 from .faults import Answer, AnyFault, Asked, CutConnection, Faults, GoSilent, Line
-from .kinds import Kinds
+from .kinds import Kinds, Resource
 from .objects import Objects
 from .reads import Reads
 from .requestlog import RequestLog, recorded
@@ -64,6 +66,8 @@ class App:
         self.cluster = Cluster(self.storage, self.kinds, utc_now)
         self.faults = Faults(self.storage.compact, self._apply_now)
         self.requests = RequestLog(settings.requests_kept)
+        self._definitions = Definitions(self.cluster, self._close_watches_of)
+        self._collector = Collector(self.cluster) if settings.controllers else None
         self.objects = Objects(self.cluster)
         self._reads = Reads(self.cluster, settings.bookmark_interval, settings.watch_timeout)
         self._writes = Writes(self.cluster)
@@ -74,9 +78,22 @@ class App:
 
     def start(self) -> None:
         """Starts what works in the background."""
+        if self._collector is not None:
+            self._collector.start()
 
     def stop(self) -> None:
         """Ends what ``start`` started."""
+        if self._collector is not None:
+            self._collector.stop()
+
+    def settle(self, seconds: float) -> bool:
+        """Waits until what works in the background has nothing left to do."""
+        return self._collector is None or self._collector.settle(seconds)
+
+    def _close_watches_of(self, resource: Resource) -> None:
+        for one in self.watches():
+            if (one.asked.plural, one.asked.kind) == (resource.plural, resource.kind):
+                one.watch.finish()
 
     def watches(self) -> list[OpenWatch]:
         with self._open_lock:

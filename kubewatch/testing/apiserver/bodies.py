@@ -54,10 +54,11 @@ def accepted_configuration(resource: Resource, namespace: str, name: str, applie
     """The same for the body of an apply, which may leave the name to the URL but not its type."""
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an apply patch is an object")
-    api_version, kind = applied.get("apiVersion") or "/", applied.get("kind") or ""
+    api_version, kind = applied.get("apiVersion") or "", applied.get("kind") or ""
     if (api_version, kind) != (resource.api_version, resource.kind):
-        raise bad_request(f"invalid object type: {api_version}, Kind={kind}")
-    if (applied.get("metadata") or {}).get("managedFields"):
+        shown = api_version if "/" in api_version else f"/{api_version}"
+        raise bad_request(f"invalid object type: {shown}, Kind={kind}")
+    if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     metadata = {"name": name} | (applied.get("metadata") or {})
     return accepted(resource, namespace, name, applied | {"metadata": metadata})
@@ -72,15 +73,17 @@ def check_update_version(resource: Resource, name: str, document: Json) -> None:
 
 def _check_type(resource: Resource, document: Json) -> None:
     kind, api_version = document.get("kind"), document.get("apiVersion")
+    if resource.custom and kind and kind != resource.kind:
+        name = (document.get("metadata") or {}).get("name", "")
+        raise invalid(resource.group, kind, name, [bad_value("kind", kind, f"must be {resource.kind}")])
     if resource.custom and not (kind and api_version):
         raise _unrecognized(resource, f"Object '{'apiVersion' if kind else 'Kind'}' is missing")
     if kind and kind != resource.kind:
         what = _in_version(kind, (api_version or resource.api_version).rpartition("/")[2])
         raise bad_request(f"{what} a {resource.kind}: converting ({kind}) to ({resource.kind}): unknown conversion")
     if api_version and api_version != resource.api_version:
-        what = _in_version(resource.kind, api_version)
         expected = f"does not match the expected API version ({resource.api_version})"
-        raise bad_request(f"{what} a {resource.kind}: the API version in the data ({api_version}) {expected}")
+        raise bad_request(f"the API version in the data ({api_version}) {expected}")
 
 
 def _in_version(kind: str, version: str) -> str:

@@ -271,7 +271,7 @@ class Cluster:
         if resource.is_namespaces:
             document["spec"] = old.get("spec", {})
         defaults.fill_in(resource, document, creating=False)
-        if resource.generation and _desired(document) != _desired(old):
+        if resource.generation and _desired(resource, document) != _desired(resource, old):
             metadata["generation"] = kept.get("generation", 0) + 1
         return document
 
@@ -358,6 +358,7 @@ class Cluster:
             listener(committed)
 
 
-def _desired(document: Json) -> Json:
+def _desired(resource: Resource, document: Json) -> Json:
     """What metadata.generation counts the changes of."""
-    return {key: value for key, value in document.items() if key not in ("metadata", "status", "apiVersion", "kind")}
+    apart = ("metadata", "apiVersion", "kind", "status" if resource.has_status or not resource.custom else "kind")
+    return {key: value for key, value in document.items() if key not in apart}

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .gc_rules import FOREGROUND, ORPHAN
 from .kinds import Resource
 from .status import Json, conflict, forbidden
 from .storage import Entry
 
-ORPHAN = "orphan"
-FOREGROUND = "foregroundDeletion"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"  # the finalizer of a CustomResourceDefinition
+DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 _PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -49,18 +50,37 @@ def check_deletable(resource: Resource, entry: Entry, options: DeleteOptions) ->
 def begin(resource: Resource, document: Json, options: DeleteOptions, now: str) -> None:
     """Marks the document as being deleted, in place; a second deletion can only make the wait shorter."""
     metadata = document["metadata"]
+    if resource.stored_in == DEFINITIONS:
+        _begin_definition(document, now)
     _set_propagation(metadata, options.propagation or resource.propagation)
     grace = _grace_seconds(resource, document, options)
     if not metadata.get("deletionTimestamp"):
-        if metadata.get("generation"):
+        if metadata.get("generation") and resource.stored_in != DEFINITIONS:
             metadata["generation"] += 1
     elif grace >= metadata.get("deletionGracePeriodSeconds", 0):
         return
     metadata["deletionTimestamp"] = (datetime.strptime(now, _TIME) + timedelta(seconds=grace)).strftime(_TIME)
     if resource.is_namespaces:
         document["status"] = {**document.get("status", {}), "phase": "Terminating"}
-    else:
+    elif resource.stored_in != DEFINITIONS:
         metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _begin_definition(document: Json, now: str) -> None:
+    """A CustomResourceDefinition waits until its objects are gone."""
+    metadata, status = document["metadata"], document.get("status") or {}
+    finalizers = metadata.get("finalizers") or []
+    if CLEANUP in finalizers or metadata.get("deletionTimestamp"):
+        return
+    metadata["finalizers"] = [*finalizers, CLEANUP]
+    terminating = {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    }
+    document["status"] = status | {"conditions": [*(status.get("conditions") or ()), terminating]}
 
 
 def may_go(resource: Resource, document: Json) -> bool:

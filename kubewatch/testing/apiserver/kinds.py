@@ -42,6 +42,7 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[str, ...] = ()
     singular: str = ""
+    listed_as: str = ""  # the list's kind, where it is not the kind's name with "List"
     stored_in: tuple[str, str] = ("", "")  # (group, plural) of the collection that holds the objects
     fields: Mapping[str, str] = field(default_factory=dict)  # selectable field -> path in the stored object
     generation: bool = False  # metadata.generation counts the changes of the spec
@@ -63,7 +64,7 @@ class Resource:
 
     @property
     def list_kind(self) -> str:
-        return f"{self.kind}List"
+        return self.listed_as or f"{self.kind}List"
 
     @property
     def group_resource(self) -> str:

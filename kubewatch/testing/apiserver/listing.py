@@ -105,7 +105,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
 def _supported_field(resource: Resource, label: str) -> str:
     if label in ("metadata.name", "metadata.namespace") or label in resource.fields:
         return label
-    if resource.fields and not resource.custom:
+    if resource.fields:
         raise bad_request(f"field label not supported: {label}")
     names = ", ".join(f'"{name}"' for name in ("metadata.name", "metadata.namespace", *resource.fields))
     raise bad_request(f'"{label}" is not a known field selector: only {names}')

@@ -45,6 +45,8 @@ class WholeRenderer:
 
     def many(self, entries: Sequence[Entry], metadata: Json) -> bytes:
         items = map(self.one, entries) if self._resource.custom else map(self.raw, entries)
+        if self._resource.custom:
+            metadata = {"continue": ""} | metadata
         return _list(self._list_head, metadata, b",".join(items))
 
     def bookmark(self, metadata: Json) -> bytes:

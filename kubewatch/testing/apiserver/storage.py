@@ -32,6 +32,7 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     labels: Mapping[str, str]
     fields: Mapping[str, str]  # values of the kind's selectable fields, metadata.name and metadata.namespace included
     owners: tuple[str, ...]  # uids of the owners
+    deleting: bool  # whether it has a deletionTimestamp
     partial: bytes = b""  # metadata alone, rendered when first asked for
 
     def decode(self) -> Json:
@@ -247,7 +248,7 @@ class Storage:
 
 
 def render(field_paths: Mapping[str, str], namespace: str, name: str, key: str, document: Json, version: int) -> Entry:
-    """``document`` (without apiVersion and kind) as an ``Entry``; ``version`` goes into its metadata, 0 takes it out."""
+    """``document`` (without apiVersion and kind) as an ``Entry``; its metadata gets ``version``, none for 0."""
     metadata = document["metadata"]
     if version:
         metadata["resourceVersion"] = str(version)
@@ -266,6 +267,7 @@ def render(field_paths: Mapping[str, str], namespace: str, name: str, key: str, 
         labels=metadata.get("labels") or NO_LABELS,
         fields=fields,
         owners=tuple(owner.get("uid", "") for owner in metadata.get("ownerReferences") or ()),
+        deleting="deletionTimestamp" in metadata,
     )
 
 

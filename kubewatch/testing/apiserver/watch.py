@@ -109,6 +109,11 @@ class Watch:
         self._closed = True
         self._history.wake()
 
+    def finish(self) -> None:
+        """Ends the watch once it has told of every change there is: nothing will change any more."""
+        self._ends_at = 0.0
+        self._history.wake()
+
     def interject(self, what: bytes | Exception | None) -> None:
         """Puts a line of the caller's own before whatever comes next; an exception is raised, None ends the watch."""
         self._interjected.append(what)
@@ -119,7 +124,7 @@ class Watch:
         self._history.wake()
 
     def _woken(self) -> bool:
-        return self._closed or bool(self._interjected) or self._bookmark_asked
+        return self._closed or bool(self._interjected) or self._bookmark_asked or not self._ends_at
 
     def _next_interjected(self) -> list[bytes]:
         what = self._interjected.popleft()

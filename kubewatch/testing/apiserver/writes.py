@@ -9,6 +9,7 @@ import msgspec
 
 from . import subresources
 from .cluster import Cluster, WriteOptions
+from .crd import check_strictly
 from .deletion import DeleteOptions
 from .forms import renderer_for
 from .kinds import Resource
@@ -52,13 +53,15 @@ class Writes:
 
     def _create(self, request: Request, route: Route) -> Response:
         renderer = renderer_for(request, route.resource, listing=False)
-        entry = self._cluster.create(route.resource, route.namespace, _body(request), _options(request, route))
+        body = _checked(request, route, _body(request))
+        entry = self._cluster.create(route.resource, route.namespace, body, _options(request, route))
         return Response(201, renderer.one(entry) + b"\n")
 
     def _update(self, request: Request, route: Route) -> Response:
         renderer = renderer_for(request, route.resource, listing=False)
         options = _options(request, route)
-        entry, created = self._cluster.replace(route.resource, route.namespace, route.name, _body(request), options)
+        body = _checked(request, route, _body(request))
+        entry, created = self._cluster.replace(route.resource, route.namespace, route.name, body, options)
         return _written(renderer, entry, created)
 
     def _patch(self, request: Request, route: Route) -> Response:
@@ -142,6 +145,17 @@ def _body(request: Request) -> Json:
         raise unsupported_media_type()
     document: Json = _decoded(request)
     return document
+
+
+def _checked(request: Request, route: Route, body: Json) -> Json:
+    """Refuses fields that a custom resource's schema does not know, where the client asks for strictness."""
+    if request.query.get("fieldValidation") == "Strict" and isinstance(body, dict):
+        unknown = check_strictly(route.resource, body)
+        if unknown:
+            kind, version = route.resource.kind, route.resource.version
+            what = f'{kind} in version "{version}" cannot be handled as a {kind}'
+            raise bad_request(f"{what}: strict decoding error: {', '.join(unknown)}")
+    return body
 
 
 def _decoded(request: Request) -> Any:
