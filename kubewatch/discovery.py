@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
@@ -75,18 +76,18 @@ Found = tuple[Resource, ...]
 class Discovery:
     """What one cluster serves; thread-safe. Everything raises UnknownKind, ApiError, AuthError, Unreachable."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         # Guards `_known`; held for no longer than a look.
         self._lock = threading.Lock()
-        self._known: TTLCache[str, Found] = TTLCache(maxsize=4096, ttl=TTL)
+        self._known: TTLCache[str, Found] = TTLCache(maxsize=4096, ttl=TTL, timer=clock)
         # Held while the server is asked: of a hundred threads that miss the same, one asks.
         self._asking = threading.Lock()
 
     def kind(self, api_version: str, kind: str) -> Resource:
         """The kind as objects name it: `("apps/v1", "Deployment")`."""
         found = self._find(api_version, lambda resource: resource.kind == kind)
-        return found or self._unknown(f"{api_version} {kind}", kind)
+        return found or self._unknown(f"{api_version} {kind}", kind, _as_kind)
 
     def named(self, name: str) -> Resource:
         """The kind that kubectl takes `name` for: `pods`, `po`, `Pod`, `deployments.apps`, `deployments.v1.apps`.
@@ -105,7 +106,7 @@ class Discovery:
             lambda resource: resource.is_called(word) and _within(resource, rest),
             lambda resource: word in resource.short_names and _within(resource, rest),
         )
-        return found or self._unknown(name, word)
+        return found or self._unknown(name, word, str)
 
     def official(self, group: str | None, version: str, word: str) -> Resource:
         """The kind that the official client's names mean: `RbacAuthorization`, `v1`, `clusterrole`.
@@ -123,8 +124,8 @@ class Discovery:
         if group in (None, "Core"):
             found = self._find("v1", means, again=False)
             if found is not None or group == "Core":
-                return found or self._unknown(f"{version} {word}", word)
-        return self._find("*", means) or self._unknown(f"{version} {word} ({group or 'a group of its own'})", word)
+                return found or self._unknown(f"{version} {word}", word, _as_kind)
+        return self._find("*", means) or self._unknown(f"{version} {word}", word, _as_kind)
 
     def everything(self) -> Found:
         """All that the cluster serves, the preferred first."""
@@ -148,15 +149,20 @@ class Discovery:
                     self._known[place] = now
         return _first(now or (), preferences)
 
-    def _unknown(self, wanted: str, word: str) -> Resource:
+    def _unknown(self, wanted: str, word: str, say: Callable[[Resource], str]) -> Resource:
         try:
             served = self.everything()
         except (ApiError, Unreachable):  # the advice is all that is lost
             served = ()
-        elsewhere = [f"{r.api_version} {r.kind}" for r in served if r.kind.lower() == word.lower()]
-        names = {name.lower(): str(r) for r in served for name in (*r.short_names, r.kind, r.singular, r.plural)}
-        close = difflib.get_close_matches(word.lower(), names, n=5)
-        raise UnknownKind(wanted, tuple(dict.fromkeys(elsewhere or (names[name] for name in close)))[:3])
+        word = word.lower()
+        near = [resource for resource in served if resource.is_called(word)]
+        if not near:
+            names: dict[str, Resource] = {}
+            for resource in served:
+                for name in (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names):
+                    names.setdefault(name, resource)
+            near = [names[name] for name in difflib.get_close_matches(word, names, n=5)]
+        raise UnknownKind(wanted, tuple(dict.fromkeys(map(say, near)))[:3])
 
     def _ask(self, api_version: str) -> Found:
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -205,6 +211,10 @@ class Discovery:
             return msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ApiError(200, "Failed to parse discovery", str(error), request=f"GET {path}") from error
+
+
+def _as_kind(resource: Resource) -> str:
+    return f"{resource.api_version} {resource.kind}"
 
 
 def _first(resources: Found, preferences: Iterable[Callable[[Resource], bool]]) -> Resource | None:
