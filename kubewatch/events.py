@@ -1,8 +1,8 @@
 """What a watcher hands out: five kinds of event.
 
-`Init` opens a (re)list, `InitApply` carries each of its objects, `InitDone` closes it: whatever was known before and was
-not seen since `Init` is gone. `Apply` and `Delete` are live changes. An error is not an event: it travels beside them as
-a `WatchError`. https://docs.rs/kube-runtime/latest/kube_runtime/watcher/enum.Event.html
+`Init` opens a (re)list, `InitApply` carries each of its objects, `InitDone` closes it: whatever was known before and
+was not seen since `Init` is gone. `Apply` and `Delete` are live changes. An error is not an event: it travels beside
+them as a `WatchError`. https://docs.rs/kube-runtime/latest/kube_runtime/watcher/enum.Event.html
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-T = TypeVar("T")
+# Covariant, as events are read-only: an Apply of a Pod is an Apply of any object.
+T = TypeVar("T", covariant=True)
 
 
 def _name_of(obj: Any) -> str:

@@ -10,7 +10,7 @@ with `finalizers` where that matters.
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,18 @@ from .errors import InvalidInput
 from .objects import meta_of
 
 T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class HasMetadata(Protocol):
+    """A Kubernetes object of any type: ours, an official model, one's own. An event is none."""
+
+    @property
+    def metadata(self) -> Any:
+        """Its metadata."""
+
+
+# What the predicates below can be asked of; also plain dicts, and the None of `watch_object` (which is never asked).
+Asked = HasMetadata | Mapping[str, Any] | None
 
 # Characters in all keys and values of a mapping. Values are kept per object for as long as its TTL runs; annotations
 # may hold 256 KiB each.
@@ -132,17 +144,17 @@ def _value(mapping: Mapping[str, str] | None) -> Hashable:
     return hashlib.blake2b(msgspec.json.encode(members), digest_size=16).digest()
 
 
-generation: Predicate[Any] = Predicate(_generation, "generation")
+generation: Predicate[Asked] = Predicate(_generation, "generation")
 """metadata.generation: changes with the spec. None for kinds that do not count it."""
 
-resource_version: Predicate[Any] = Predicate(_resource_version, "resource_version")
+resource_version: Predicate[Asked] = Predicate(_resource_version, "resource_version")
 """metadata.resourceVersion: changes with every write. None where it is absent."""
 
-labels: Predicate[Any] = Predicate(_labels, "labels")
+labels: Predicate[Asked] = Predicate(_labels, "labels")
 """metadata.labels, none being as good as empty."""
 
-annotations: Predicate[Any] = Predicate(_annotations, "annotations")
+annotations: Predicate[Asked] = Predicate(_annotations, "annotations")
 """metadata.annotations, none being as good as empty."""
 
-finalizers: Predicate[Any] = Predicate(_finalizers, "finalizers")
+finalizers: Predicate[Asked] = Predicate(_finalizers, "finalizers")
 """metadata.finalizers, in their order, none being as good as empty."""

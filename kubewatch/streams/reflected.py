@@ -11,13 +11,13 @@ from kubewatch.vitals import Vitals
 
 from .inband import EVENTS, InBand
 
-T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class EventWriter(Protocol[T]):
+class EventWriter(Protocol[T_contra]):
     """What `reflect` needs of a store's writer."""
 
-    def apply(self, event: Event[T], /) -> object:
+    def apply(self, event: Event[T_contra], /) -> object:
         """Write one event."""
 
     def follow(self, vitals: Vitals, stop: Stop, /) -> object:

@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from kubewatch.backoffs import WaitGenerator, default
 from kubewatch.errors import InvalidInput, StreamUsed, WatchError
 from kubewatch.events import Event
+from kubewatch.predicates import HasMetadata
 
 from . import order
 from .fluent import EventStream, ObjectStream, Stream
 from .merged import Input, JointStop, JointVitals, merged
 from .reflected import EventWriter
-
-
-class HasMetadata(Protocol):
-    """A Kubernetes object of any type: ours, an official model, one's own. Events are none."""
-
-    @property
-    def metadata(self) -> Any:
-        """Its metadata."""
-
 
 T = TypeVar("T")
 U = TypeVar("U")
