@@ -90,7 +90,8 @@ class Indexer(Generic[T]):
 
     def forget_failures_except(self, keys: Iterable[tuple[str, str]]) -> None:
         """Forget about objects that are gone."""
-        self._failing.intersection_update(keys)
+        if self._failing:
+            self._failing.intersection_update(keys)
 
     def _report(self, key: tuple[str, str], obj: T, error: Exception) -> None:
         # The error's text may quote the object, which may be a Secret: its type and place say enough.

@@ -273,6 +273,27 @@ def test_a_relist_is_seen_wholly_or_not_at_all() -> None:
     assert names(reader.index("node", "n1")) == ["new"]
 
 
+def test_the_work_of_a_relist_is_spread_over_its_objects() -> None:
+    """Pain 13: the end of a big list decodes nothing and builds no index; it puts in place what is ready."""
+    asked: list[str] = []
+
+    def index(obj: Object) -> list[str]:
+        asked.append(obj.name)
+        return [obj.name]
+
+    reader, writer = store(indexes={"name": index})
+    fill(writer, *(pod(f"p{i}") for i in range(10)))
+    writer.apply(Init())
+    for i in range(10):
+        writer.apply(InitApply(pod(f"p{i}", version=2)))
+        assert {obj.resource_version for obj in reader} == {"1"}
+    asked.clear()
+    writer.apply(InitDone())
+    assert asked == []
+    assert {obj.resource_version for obj in reader} == {"2"}
+    assert names(reader.index("name", "p7")) == ["p7"]
+
+
 def test_init_empties_the_buffer_of_a_list_that_broke() -> None:
     """Improvement 1: objects of a list that never completed do not come out as ghosts of the next one."""
     reader, writer = store()
@@ -789,6 +810,24 @@ def test_an_index_survives_ctrl_c_right_after_the_object_changed() -> None:
 
 
 # Memory
+
+
+def test_a_relist_frees_the_objects_before_it_and_no_others() -> None:
+    """Pain 14: what readers still hold stays whole."""
+
+    class Own(SimpleNamespace):
+        """A class of the user's own, which can be watched for its end."""
+
+    reader, writer = store(of=Own)
+    first, second = (Own(metadata=pod(name).metadata) for name in ("a", "b"))
+    writer.apply(Apply(first))
+    writer.apply(Apply(second))
+    held, ends = [second], [weakref.ref(first), weakref.ref(second)]
+    del first, second
+    writer.apply(Init())
+    assert len(writer.apply(InitDone())) == 2
+    assert len(reader) == 0
+    assert [end() for end in ends] == [None, *held]
 
 
 def test_keys_share_the_text_of_namespaces() -> None:
