@@ -252,11 +252,16 @@ def store(indexes: Mapping[str, IndexFunction[Any]] | None = None, *, of: type[A
     checkers, where something else than `Object` is stored: `store(of=PartialObjectMeta)`.
     Raises `InvalidInput` for an index that is no function.
     """
+    reader: Store[Any] = new_store(indexes)
+    return reader, Writer(reader)
+
+
+def new_store(indexes: Mapping[str, IndexFunction[Any]] | None) -> Store[Any]:
+    """A store without a writer yet; raises `InvalidInput` for an index that is no function."""
     for name, function in (indexes or {}).items():
         if not callable(function):
             raise InvalidInput(f"index {name!r} must be a function from an object to its values, not {function!r}")
-    reader: Store[Any] = Store(indexes or {})
-    return reader, Writer(reader)
+    return Store(indexes or {})
 
 
 def _key(ref: Any) -> Key:

@@ -20,7 +20,7 @@ from .inband import bare
 from .inspected import inspect_events, inspect_objects
 from .modified import modify
 from .predicated import predicate_filter
-from .reflected import EventWriter, reflect
+from .reflected import EventWriter, SharedEventWriter, reflect
 from .stream import Stream, check_callable
 
 __all__ = ["EventStream", "ObjectStream", "Stream"]
@@ -81,6 +81,20 @@ class EventStream(Stream[Event[T]], Generic[T]):
         # A generator that was never pulled runs no `finally`; whoever waits for the store must hear of its end.
         finalize(events._items, writer.close).atexit = False
         return events
+
+    def reflect_shared(self, writer: SharedEventWriter[T]) -> EventStream[T]:
+        """`reflect` for a writer of `store_shared`; refuses any other.
+
+        Subscribers are told of each event before it is handed on. A pull waits for a subscriber that has no room.
+        `reflect` does the same with such a writer; this says that it is meant. Raises TypeError.
+        https://docs.rs/kube-runtime/latest/kube_runtime/utils/trait.WatchStreamExt.html#method.reflect_shared
+        """
+        if not callable(getattr(writer, "subscribe", None)):
+            raise TypeError(
+                f"reflect_shared needs a writer to subscribe to, as in reader, writer = store_shared(buffer=100), "
+                f"not {writer!r}; for a store without subscribers there is reflect"
+            )
+        return self.reflect(writer)
 
     def applied_objects(self) -> ObjectStream[T]:
         """The objects that were listed, added or modified; deletions are left out.

@@ -27,6 +27,13 @@ class EventWriter(Protocol[T_contra]):
         """There will be no more events. Idempotent; called on the thread that ends or drops the stream."""
 
 
+class SharedEventWriter(EventWriter[T_contra], Protocol[T_contra]):
+    """What `reflect_shared` needs: a writer that tells subscribers of what it writes."""
+
+    def subscribe(self, replay: bool = False, deletes: bool = False) -> object:
+        """A stream of the objects that change from now on."""
+
+
 def reflect(events: InBand, writer: EventWriter[Any]) -> InBand:
     """The events, each after it was written; errors pass, and leave the store as it is.
 

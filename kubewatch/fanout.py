@@ -1,0 +1,271 @@
+"""`Fanout`: what changed in one store, for any number of subscriptions, each with a queue of its own.
+
+What is queued is the key of an object, and not the object: a subscription looks it up in the store when it gets there,
+and so reads the newest version. A key that is queued already is not queued again. However slow its reader, a queue
+holds no more keys than there are objects, in the order in which they changed first since they were read.
+
+A change of the store and the queueing of its key are one step, and so are taking a key and looking it up: one lock is
+held for each. What changed before a look is in what the look finds, and no longer queued after it; so no version is
+lost, and no live change is delivered twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import get_ident
+from typing import Generic, TypeVar
+
+from . import freshness
+from .errors import StaleAfterFork
+from .events import Delete
+from .stop import FOLLOW_INTERVAL, Stop
+from .table import Key
+
+T = TypeVar("T")
+
+# Seconds of waiting, for room or for changes, after which a log line says for whom.
+COMPLAIN_AFTER = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Bell:
+    """Wakes the one thread that waits for it; rung before, it wakes who comes next. Safe in signal handlers."""
+
+    def __init__(self) -> None:
+        # Held until rung: waiting is acquiring it. A bare lock, because releasing it is safe in a finalizer or signal
+        # handler that interrupts the very thread that waits.
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def ring(self) -> None:
+        """Wake it. Idempotent."""
+        if self._gate.locked():
+            try:
+                self._gate.release()
+            except RuntimeError:
+                return  # rung by another thread at the same moment
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the next ring, `seconds` at most."""
+        self._gate.acquire(timeout=seconds)
+
+
+class _WakingStop(Stop):
+    """A Stop that tells somebody of it, on the thread that stops."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def stop(self) -> None:
+        super().stop()
+        self._tell()
+
+
+class Subscription(Generic[T]):
+    """One subscriber of a shared store: what it has yet to read. Any thread may look at it.
+
+    `label` is its name, `stopper` the Stop of its stream; `deletes` says whether it is told of deletions.
+    """
+
+    def __init__(self, fanout: Fanout[T], label: str, deletes: bool) -> None:
+        self.label = label
+        self.deletes = deletes
+        self.stopper: Stop = _WakingStop(self.leave)
+        self._fanout = fanout
+        self._bell = Bell()  # rung when there is something to look at: a key, a stop, the end
+        self._left = False
+        # Whose thread it is: its maker's, until another pulls it.
+        self._thread = get_ident()
+        # Guarded by the fan-out's lock, all three. Keys, and when they were queued; as a plain dict is slow to give
+        # its first key away, it is an OrderedDict.
+        self._unread: OrderedDict[Key, float] = OrderedDict()
+        # Of unread keys, the object that was deleted. The first of several: the others came and went unread.
+        self._deleted: dict[Key, Delete[T]] = {}
+        self._replayed = 0  # how many of the first unread keys are replayed, and take no room in the buffer
+
+    @property
+    def pending(self) -> int:
+        """How many objects changed and were not read yet; those to be replayed count."""
+        return len(self._unread)
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the change that is to be read next; 0 when all were read."""
+        with self._fanout.lock:
+            queued_at = next(iter(self._unread.values()), None)
+        return 0.0 if queued_at is None else self._fanout.clock() - queued_at
+
+    def leave(self) -> None:
+        """Nobody reads any more: the writer waits for it no longer. Idempotent; takes no lock, for finalizers."""
+        self._left = True
+        self._fanout.left = True
+        self._bell.ring()
+        self._fanout.room.ring()
+
+    def read(self) -> Iterator[T | Delete[T]]:
+        """Objects that changed and deletions, as they come; ends when told to stop, or when the writer has ended.
+
+        Runs on the thread that pulls. Raises StaleAfterFork.
+        """
+        stop, fanout = self.stopper, self._fanout
+        waited = 0.0
+        try:
+            while not stop.stopped:
+                ended = fanout.closed  # asked first: what was queued before the end is there to be taken
+                items = self._take()
+                if items is not None:
+                    waited = 0.0
+                    yield from items
+                elif ended:
+                    return
+                else:
+                    waited = self._wait(waited)
+        finally:
+            self.leave()
+
+    def _take(self) -> Sequence[T | Delete[T]] | None:
+        """What the first unread key stands for, a deletion before an object; empty if it vanished, None without key."""
+        fanout = self._fanout
+        if fanout.process != freshness.forks:
+            raise StaleAfterFork(
+                "this subscription is the parent process's, and so is the stream that feeds it: "
+                "start a stream in this process, and subscribe here"
+            )
+        self._thread = get_ident()
+        with fanout.lock:
+            if not self._unread:
+                return None
+            key, _ = self._unread.popitem(last=False)
+            obj = fanout.objects().get(key)
+            deletion = self._deleted.pop(key, None) if self._deleted else None
+            if self._replayed:
+                self._replayed -= 1
+            if fanout.blocked:
+                fanout.room.ring()
+        items = () if obj is None else (obj,)
+        return items if deletion is None else (deletion, *items)
+
+    def _wait(self, waited: float) -> float:
+        """Wait for the bell; says once when nothing can come, or so it seems. Returns the seconds waited in a row."""
+        began = time.monotonic()
+        self._bell.wait(self.stopper.slice(COMPLAIN_AFTER))
+        now = waited + time.monotonic() - began
+        if waited < COMPLAIN_AFTER <= now and self._fanout.thread in (None, get_ident()):
+            _log.warning(
+                "%s waits for changes since %.0f s: is the stream that fills the store pulled, on another thread?",
+                self.label,
+                now,
+            )
+        return now
+
+
+class Fanout(Generic[T]):
+    """The subscriptions of one writer, in one process, and the bound of what they may have unread."""
+
+    def __init__(
+        self,
+        objects: Callable[[], Mapping[Key, T]],
+        buffer: int,
+        *,
+        closed: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`objects` gives the store's content at this moment; `buffer` is a number of keys; `clock` is in seconds."""
+        self.objects = objects
+        self.buffer = buffer
+        self.clock = clock
+        self.closed = closed
+        self.process = freshness.forks
+        # Held for a change of the store with what it means for the queues, and for a look at both; never while waiting.
+        # Reentrant, as an index function may run under it, and what it does must not hang.
+        self.lock = threading.RLock()
+        self.room = Bell()  # rung when a queue got shorter, or a subscription left, while the writer is blocked
+        self.blocked = False
+        self.left = False  # whether a subscription left that is still among ours
+        self.thread: int | None = None  # the writer's
+        self._subscriptions: tuple[Subscription[T], ...] = ()
+
+    def active(self) -> tuple[Subscription[T], ...]:
+        """Those who have not left. To be called with the lock held."""
+        if self.left:
+            self.left = False
+            self._subscriptions = tuple(one for one in self._subscriptions if not one._left)
+        return self._subscriptions
+
+    def join(self, subscription: Subscription[T], replay: bool) -> None:
+        """From now on it hears of all changes; with `replay`, it first has everything to read that there is."""
+        with self.lock:
+            if replay:
+                subscription._unread = OrderedDict.fromkeys(self.objects(), self.clock())
+                subscription._replayed = len(subscription._unread)
+            self._subscriptions = (*self.active(), subscription)
+
+    def close(self) -> None:
+        """Nothing will be queued any more. Idempotent; takes no lock, for finalizers."""
+        self.closed = True
+        for subscription in self._subscriptions:
+            subscription._bell.ring()
+
+    def offer(
+        self,
+        subscriptions: Sequence[Subscription[T]],
+        key: Key,
+        deletion: Delete[T] | None = None,
+        *,
+        bounded: bool = True,
+    ) -> Sequence[Subscription[T]]:
+        """Queue `key` for all or, where one has no room for it, for none; returns for whom it is still to be queued.
+
+        Who has it queued needs no room. To be called with the lock held.
+        """
+        owed = []
+        for one in subscriptions:
+            if key in one._unread:
+                if deletion is not None and one.deletes:
+                    one._deleted.setdefault(key, deletion)
+            elif deletion is None or one.deletes:
+                owed.append(one)
+        if bounded:
+            for one in owed:
+                # Whoever waited for a subscription that only its own thread can read would wait for ever.
+                if len(one._unread) - one._replayed >= self.buffer and one._thread != get_ident():
+                    return owed
+        now = self.clock()
+        for one in owed:
+            if deletion is not None:
+                one._deleted[key] = deletion
+            unread = one._unread
+            unread[key] = now
+            if len(unread) == 1:
+                one._bell.ring()
+        return ()
+
+    def send(self, subscriptions: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None, stop: Stop) -> None:
+        """Queue `key` for all, waiting where needed."""
+        with self.lock:
+            owed = self.offer(subscriptions, key, deletion)
+        if owed:
+            self.push(owed, key, deletion, stop)
+
+    def push(self, owed: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None, stop: Stop) -> None:
+        """Queue `key` for all, and wait until everyone has room for it; once told to stop, room or not."""
+        began, complained = time.monotonic(), False
+        while True:
+            with self.lock:
+                owed = [one for one in owed if not (one._left or one.stopper.stopped)]
+                owed = self.offer(owed, key, deletion, bounded=not stop.stopped)
+                self.blocked = bool(owed)
+            if not owed:
+                return
+            self.room.wait(FOLLOW_INTERVAL)
+            waited = time.monotonic() - began
+            if waited >= COMPLAIN_AFTER and not complained:
+                complained = True
+                slow = ", ".join(f"{one.label} ({one.pending} unread)" for one in owed if one.pending >= self.buffer)
+                _log.warning("a shared stream waits since %.0f s for subscribers that do not read: %s", waited, slow)

@@ -1,0 +1,186 @@
+"""`store_shared()`: one watch that feeds many consumers, through a store that they share.
+
+    reader, writer = store_shared(buffer=100)
+    root = watcher(Api("pods")).reflect_shared(writer).default_backoff()     # one thread iterates this
+    for pod in writer.subscribe(replay=True).predicate_filter(predicates.labels):     # and any number of others, these
+        ...
+
+`fanout.py` says how changes travel. https://docs.rs/kube-runtime/latest/kube_runtime/reflector/index.html
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from threading import get_ident
+from typing import Any, TypeVar, overload
+from weakref import finalize
+
+from . import freshness
+from .errors import InvalidInput
+from .events import Apply, Delete, Event, InitDone
+from .fanout import Fanout, Subscription
+from .freshness import Freshness
+from .indexes import IndexFunction
+from .objects import Object, key_of, meta_of
+from .stop import Stop
+from .store import Store, new_store
+from .streams.fluent import ObjectStream
+from .table import Key
+from .vitals import Vitals
+from .writer import Writer
+
+T = TypeVar("T")
+
+
+class SharedWriter(Writer[T]):
+    """A Writer whose events have subscribers: `subscribe` gives each a stream of the objects that changed.
+
+    It is one stream's, by `.reflect_shared(writer)`; `.reflect(writer)` does the same.
+    """
+
+    def __init__(self, store: Store[T], buffer: int) -> None:
+        super().__init__(store)
+        self._buffer = buffer
+        self._numbers = itertools.count(1)
+        self._stop = Stop()  # until a stream comes with its own
+        self._fanout = self._new_fanout()
+
+    def subscribe(self, replay: bool = False, deletes: bool = False, *, label: str = "") -> ObjectStream[T]:
+        """A stream of the objects that change from now on: each as it is when it is read, its newest version.
+
+        - `replay`: first everything that is in the store now.
+        - `deletes`: deleted objects too, in their last state, also those that a relist found gone. They pass
+          `predicate_filter`.
+        - `label`: what the subscriber is called in logs and metrics.
+
+        An object that changes several times before it is read comes once, in the place of its first change, and one
+        that vanished does not come; a completed list brings every object again. No errors come: those are the root's.
+        The stream ends when the root's has ended and all is read. `stop()`, `close()` and dropping it unsubscribe.
+
+        The root waits for a subscriber that has `buffer` objects unread (replayed ones aside), also for one that never
+        reads; but not for one whose thread is the root's own, which is the thread that pulled it last, or made it.
+        A subscription can be iterated from any thread, by one at a time.
+        Raises `StaleAfterFork` in the child of the process whose stream fills the store.
+
+        >>> from kubewatch.streams import EventStream
+        >>> reader, writer = store_shared(buffer=100)
+        >>> pods = writer.subscribe()
+        >>> for event in EventStream([]).reflect_shared(writer):       # a watcher's, on a thread of its own
+        ...     pass
+        >>> list(pods)
+        []
+        """
+        self._store._fresh.check_process()
+        fanout = self._here()
+        subscription = Subscription(fanout, label or f"subscription {next(self._numbers)}", deletes)
+        items: Any = subscription.read()  # with deletions as events, as they travel in streams of objects
+        # A generator that was never pulled runs no `finally`.
+        finalize(items, subscription.leave).atexit = False
+        vitals = _RootVitals(self._store._fresh)
+        stream = ObjectStream[T](items, stop=subscription.stopper, vitals=vitals, label=subscription.label)
+        fanout.join(subscription, replay)
+        return stream
+
+    @property
+    def subscriptions(self) -> list[Subscription[T]]:
+        """Those who are subscribed now, for metrics: of each its `label`, `pending` (objects) and `lag` (seconds)."""
+        fanout = self._here()
+        with fanout.lock:
+            return list(fanout.active())
+
+    def follow(self, vitals: Vitals, stop: Stop) -> None:
+        super().follow(vitals, stop)
+        self._stop = stop
+
+    def apply(self, event: Event[T]) -> Sequence[T]:
+        """Work an event into the store, then tell the subscribers, waiting until all have room; see `Writer.apply`."""
+        fanout = self._here()
+        key, deletion = ("", ""), None
+        with fanout.lock:
+            fanout.thread = get_ident()
+            owed: Sequence[Subscription[T]] = fanout.active()
+            before: list[tuple[Key, T]] = []
+            if isinstance(event, InitDone) and any(one.deletes for one in owed):
+                before = list(self._store._table.objects.items())
+            gone = super().apply(event)
+            if owed and isinstance(event, (Apply, Delete)):
+                key = key_of(event.object)
+                deletion = event if isinstance(event, Delete) else None
+                owed = fanout.offer(owed, key, deletion)
+        if not owed:
+            return gone
+        if isinstance(event, InitDone):
+            for key, deletion in _ended(before, self._store._table.objects):
+                fanout.send(owed, key, deletion, self._stop)
+            for key in list(self._store._table.objects):
+                fanout.send(owed, key, None, self._stop)
+        elif isinstance(event, (Apply, Delete)):
+            fanout.push(owed, key, deletion, self._stop)
+        return gone
+
+    def close(self) -> None:
+        """No event will come any more: the subscribers read what is queued, then end. Idempotent."""
+        super().close()
+        self._fanout.close()
+
+    def _here(self) -> Fanout[T]:
+        """This process's subscriptions; those of a parent process are not ours."""
+        if self._fanout.process != freshness.forks:
+            self._fanout = self._new_fanout()
+        return self._fanout
+
+    def _new_fanout(self) -> Fanout[T]:
+        store = self._store  # and not ourselves: whoever subscribes must not keep the writer from being dropped
+        return Fanout(lambda: store._table.objects, self._buffer, closed=store._fresh.closed)
+
+
+def _ended(before: list[tuple[Key, T]], now: Mapping[Key, T]) -> list[tuple[Key, Delete[T]]]:
+    """The deletions of what was there `before` a list and is not `now`, or is another one of the same name."""
+    ended = []
+    before.reverse()
+    while before:  # emptied one by one: to let go of all objects at once would hold up every other thread
+        key, obj = before.pop()
+        found = now.get(key)
+        if found is None or (found is not obj and meta_of(found).uid != meta_of(obj).uid):
+            ended.append((key, Delete(obj)))
+    return ended
+
+
+class _RootVitals(Vitals):
+    """The health of the stream that fills a store, also of one that is yet to come."""
+
+    def __init__(self, fresh: Freshness) -> None:
+        # What Vitals keeps is not set but looked up, in __getattr__.
+        self._fresh = fresh
+        self._none = Vitals()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fresh.vitals or self._none, name)
+
+
+@overload
+def store_shared(
+    buffer: int, indexes: Mapping[str, IndexFunction[Object]] | None = None
+) -> tuple[Store[Object], SharedWriter[Object]]: ...
+@overload
+def store_shared(
+    buffer: int, indexes: Mapping[str, IndexFunction[T]] | None = None, *, of: type[T]
+) -> tuple[Store[T], SharedWriter[T]]: ...
+def store_shared(
+    buffer: int, indexes: Mapping[str, IndexFunction[Any]] | None = None, *, of: type[Any] = Object
+) -> Any:
+    """A store, and a writer that many can subscribe to; `buffer` is how many objects one may leave unread.
+
+    >>> reader, writer = store_shared(buffer=100)
+    >>> writer.subscribe(replay=True)
+    <ObjectStream of subscription 1>
+
+    Else as `store`: `indexes` are functions from an object to its values, and `of` is what is stored, for type
+    checkers. Raises `InvalidInput` for a buffer below 1 and for an index that is no function.
+    https://docs.rs/kube-runtime/latest/kube_runtime/reflector/fn.store_shared.html
+    """
+    if not isinstance(buffer, int) or buffer < 1:
+        raise InvalidInput(f"buffer is a number of objects, 1 or more, not {buffer!r}")
+    reader: Store[Any] = new_store(indexes)
+    return reader, SharedWriter(reader, buffer)
