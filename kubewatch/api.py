@@ -193,7 +193,7 @@ class Api(Generic[T]):
         out = self._outgoing(obj)
         if not (out.name or out.generate_name):
             raise InvalidInput("an object to create needs metadata.name or metadata.generateName")
-        path = self._target.of_object(out.namespace).one(None)
+        path = self._target.of_object(out.namespace).parent()
         return self._request("POST", path, query=_options(field_manager, dry_run), body=out.raw)
 
     def replace(self, obj: Any, *, field_manager: str | None = None, dry_run: bool = False) -> T:

@@ -67,18 +67,22 @@ class Target:
             raise InvalidInput(f"{resource.kind} has no namespaces: leave namespace={self.namespace!r} out")
         return resource.path(self.namespace)
 
-    def one(self, name: str | None, subresource: str | None = None) -> str:
-        """The path of a single object, or of the collection to create one in; raises InvalidInput without namespace."""
-        if name is not None and (not isinstance(name, str) or name in ("", ".", "..") or "/" in name):
+    def one(self, name: str, subresource: str | None = None) -> str:
+        """The path of the object called `name`; raises InvalidInput for what is no name, and without a namespace."""
+        if not isinstance(name, str) or name in ("", ".", "..") or "/" in name:
             raise InvalidInput(f"the name of an object is text without '/', and not empty: {name!r}")
-        self.collection()
-        resource = self.resource
-        if resource.namespaced and self.namespace is None:
+        self.parent()
+        return self.resource.path(self.namespace, name, subresource)
+
+    def parent(self) -> str:
+        """The path to create an object at; raises InvalidInput without the one namespace that it needs."""
+        path = self.collection()
+        if self.resource.namespaced and self.namespace is None:
             raise InvalidInput(
-                f"each {resource.kind} is in a namespace, and none was given: Api(..., namespace=...), or "
+                f"each {self.kind} is in a namespace, and none was given: Api(..., namespace=...), or "
                 "api.within(namespace)"
             )
-        return resource.path(self.namespace, name, subresource)
+        return path
 
     def of_object(self, namespace: str | None) -> Target:
         """The target of an object to send, whose metadata says `namespace`; raises InvalidInput where they disagree."""
