@@ -35,6 +35,7 @@ _KEPT_METADATA = (
     "generateName",
     "namespace",
 )
+_IDENTITY = ("apiVersion", "kind", "metadata")
 _NEVER_SENT = (*_KEPT_METADATA[:5], "resourceVersion", "selfLink")
 
 
@@ -308,18 +309,20 @@ class Cluster:
         old = None if previous is None else self.whole(resource, previous)
         for admit in self.admissions:
             document = admit(resource, document)
-        document = tidied(document, resource.kind, resource.api_version)
+        changed = _parts_changed(old, document)
+        document = _tidied_parts(resource, document, changed)
         self._validate(resource, None if options.subresource else old, document, name, creating=previous is None)
         document["metadata"]["resourceVersion"] = "" if previous is None else str(previous.version)
-        if options.manager:
-            document = update_managed_fields(
-                old,
-                document,
+        if options.manager and (changed or previous is None):
+            managed = update_managed_fields(
+                None if old is None else _only(old, changed),
+                _only(document, changed),
                 manager=options.manager,
                 now=self.now(),
                 subresource=options.subresource,
                 schema=resource.merge_rules,
             )
+            document["metadata"] = managed["metadata"]
         if previous is not None and document == old:
             return previous
         if options.dry_run:
@@ -356,6 +359,27 @@ class Cluster:
     def _tell(self, committed: Committed) -> None:
         for listener in self.listeners:
             listener(committed)
+
+
+def _parts_changed(old: Json | None, document: Json) -> frozenset[str]:
+    """The top-level parts in which the document is new: only these need a closer look, which is what takes time."""
+    if old is None:
+        return frozenset(document)
+    return frozenset(name for name in {**old, **document} if old.get(name) != document.get(name))
+
+
+def _tidied_parts(resource: Resource, document: Json, parts: frozenset[str]) -> Json:
+    managers = document["metadata"].get("managedFields")
+    bare = document | {"metadata": {key: one for key, one in document["metadata"].items() if key != "managedFields"}}
+    tidy = tidied(_only(bare, parts), resource.kind, resource.api_version)
+    if managers is not None:
+        tidy["metadata"]["managedFields"] = managers
+    return {key: value for key, value in document.items() if key not in parts} | tidy
+
+
+def _only(document: Json, parts: frozenset[str]) -> Json:
+    """The document with these parts alone, and with what says which object it is."""
+    return {key: value for key, value in document.items() if key in parts or key in _IDENTITY}
 
 
 def _desired(resource: Resource, document: Json) -> Json:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
@@ -45,6 +48,12 @@ def to_fields_v1(fields: Iterable[Path]) -> dict[str, Any]:
     return _without_needless_dots(root)
 
 
+@lru_cache(maxsize=4096)
+def to_shared_fields_v1(fields: FieldSet) -> dict[str, Any]:
+    """The same, remembered: the result belongs to everybody and is not to be changed."""
+    return to_fields_v1(fields)
+
+
 def _without_needless_dots(tree: dict[str, Any]) -> dict[str, Any]:
     if tree.keys() == {"."}:
         return {}
@@ -56,8 +65,14 @@ def from_fields_v1(tree: Mapping[str, Any]) -> FieldSet:
 
     Raises ``ValueError`` for an element that is none.
     """
+    return _parsed(msgspec.json.encode(tree))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(tree: bytes) -> FieldSet:
+    """Remembered, for an object's managers are read at each of its changes."""
     found: set[Path] = set()
-    _collect(tree, (), found)
+    _collect(msgspec.json.decode(tree), (), found)
     return frozenset(found)
 
 

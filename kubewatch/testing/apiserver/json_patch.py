@@ -11,6 +11,7 @@ import copy
 import re
 from typing import Any
 
+from kubewatch.testing.apiserver.json_copy import json_copy
 from kubewatch.testing.apiserver.patch_error import PatchError, does_not_apply, malformed
 
 MAX_OPERATIONS = 10_000
@@ -29,7 +30,7 @@ def json_patch(doc: Any, ops: Any) -> Any:
     https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
     """
     operations = _checked(ops)
-    holder = {"": copy.deepcopy(doc)}
+    holder = {"": json_copy(doc)}
     for operation in operations:
         _apply(holder, operation)
     return holder[""]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from kubewatch.testing.apiserver.fieldsets import FieldSet, Path, from_fields_v1, to_fields_v1
+from kubewatch.testing.apiserver.fieldsets import FieldSet, Path, from_fields_v1, to_shared_fields_v1
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ def _written(identity: ManagerId, entry: Entry) -> Json:
     }
     if entry.time:
         written["time"] = entry.time
-    written |= {"fieldsType": "FieldsV1", "fieldsV1": to_fields_v1(entry.fields)}
+    written |= {"fieldsType": "FieldsV1", "fieldsV1": to_shared_fields_v1(entry.fields)}
     if identity.subresource:
         written["subresource"] = identity.subresource
     return written

@@ -5,9 +5,9 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+from kubewatch.testing.apiserver.json_copy import json_copy
 from kubewatch.testing.apiserver.json_patch import json_patch
 from kubewatch.testing.apiserver.patch_error import PatchError, malformed
 from kubewatch.testing.apiserver.strategic import strategic_merge_patch
@@ -26,7 +26,7 @@ def merge_patch(doc: Any, patch: Any) -> Any:
     """
     if not isinstance(patch, dict):
         raise malformed("error decoding patch: a merge patch is an object")
-    return _merged(copy.deepcopy(doc), patch)
+    return _merged(json_copy(doc), patch)
 
 
 def _merged(doc: Any, patch: Any) -> Any:

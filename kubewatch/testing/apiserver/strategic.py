@@ -7,11 +7,11 @@ https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kub
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kubewatch.testing.apiserver.builtin_schemas import is_builtin, schema_of
+from kubewatch.testing.apiserver.json_copy import json_copy
 from kubewatch.testing.apiserver.json_patch import same_json
 from kubewatch.testing.apiserver.patch_error import PatchError, gave_up, malformed
 from kubewatch.testing.apiserver.schemas import Schema
@@ -40,7 +40,7 @@ def strategic_merge_patch(doc: Json, patch: Any, kind: str, api_version: str) ->
         raise PatchError(why, "UnsupportedMediaType", 415)
     if not isinstance(patch, dict):
         raise malformed("error decoding patch: a strategic merge patch is an object")
-    return _merged(copy.deepcopy(doc), copy.deepcopy(patch), schema_of(kind, api_version))
+    return _merged(json_copy(doc), json_copy(patch), schema_of(kind, api_version))
 
 
 def _merged(original: Json, patch: Json, schema: Schema) -> Json:
