@@ -1,17 +1,19 @@
-"""What ``kubectl get`` and ``kubectl get -o wide`` show of the built-in kinds."""
+"""What ``kubectl get`` and ``kubectl get -o wide`` show of the built-in kinds that applications are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kubewatch.testing.apiserver import cells
+from kubewatch.testing.apiserver.cluster_columns import CLUSTER
 from kubewatch.testing.apiserver.columns import AGE, NAME, Column, age_of, field, get, of
 from kubewatch.testing.apiserver.pod_status import POD_COLUMNS
 
 
 def columns_of(kind: str, group: str) -> Sequence[Column]:
     """The columns of a built-in kind; Name and Created At where it has none of its own."""
-    return BUILTIN.get((group, kind), UNKNOWN)
+    return BUILTIN.get((group, kind)) or CLUSTER.get((group, kind)) or UNKNOWN
 
 
 UNKNOWN: Sequence[Column] = (
@@ -99,6 +101,11 @@ BUILTIN: Mapping[tuple[str, str], Sequence[Column]] = {
         Column("VolumeMode", field("spec.volumeMode", "<unset>"), wide=True),
     ],
     ("", "Pod"): POD_COLUMNS,
+    ("", "PodTemplate"): [
+        NAME,
+        *(replace(column, wide=False) for column in cells.containers("template.spec")),
+        Column("Pod Labels", of(lambda obj: cells.pairs(get(obj, "template.metadata.labels")))),
+    ],
     ("", "ReplicationController"): _replicated(_PLAIN_SELECTOR),
     ("", "ResourceQuota"): [NAME, Column("Request", cells.quota(False)), Column("Limit", cells.quota(True)), AGE],
     ("", "Secret"): [NAME, Column("Type", field("type")), Column("Data", cells.count("data")), AGE],
@@ -145,6 +152,15 @@ BUILTIN: Mapping[tuple[str, str], Sequence[Column]] = {
         Column("Ready", cells.ratio("status.readyReplicas", "spec.replicas")),
         AGE,
         *cells.containers("spec.template.spec"),
+    ],
+    ("autoscaling", "HorizontalPodAutoscaler"): [
+        NAME,
+        Column("Reference", of(cells.scale_target)),
+        Column("Targets", of(cells.scale_metrics)),
+        Column("MinPods", of(lambda obj: str(get(obj, "spec.minReplicas", "<unset>")))),
+        Column("MaxPods", field("spec.maxReplicas", 0)),
+        Column("Replicas", field("status.currentReplicas", 0)),
+        AGE,
     ],
     ("batch", "CronJob"): [
         NAME,

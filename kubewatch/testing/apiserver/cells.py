@@ -229,3 +229,35 @@ def quota(limits: bool) -> Cell:
         return ", ".join(f"{name}: {used.get(name, 0)}/{hard[name]}" for name in names)
 
     return of(text)
+
+
+def scale_target(obj: Json) -> str:
+    return f"{get(obj, 'spec.scaleTargetRef.kind', '')}/{get(obj, 'spec.scaleTargetRef.name', '')}"
+
+
+def scale_metrics(obj: Json) -> str:
+    """What an autoscaler goes by: ``cpu: 30%/80%``."""
+    wanted, seen = get(obj, "spec.metrics", ()), get(obj, "status.currentMetrics", ())
+    texts = [_metric(one, seen[place] if place < len(seen) else {}) for place, one in enumerate(wanted)]
+    shown = ", ".join(texts[:2])
+    return f"{shown} + {len(texts) - 2} more..." if len(texts) > 2 else shown or "<none>"
+
+
+def _metric(wanted: Json, seen: Json) -> str:
+    kind = wanted.get("type", "")
+    source = kind[:1].lower() + kind[1:]
+    target, current = get(wanted, f"{source}.target", {}), get(seen, f"{source}.current", {})
+    named = source in ("resource", "containerResource")
+    if "averageValue" in target or source == "pods":
+        text = f"{current.get('averageValue', '<unknown>')}/{target.get('averageValue', '0')}"
+        text += "" if named or source == "pods" else " (avg)"
+    elif named:
+        shown = (one.get("averageUtilization") for one in (current, target))
+        now, goal = (fallback if one is None else f"{one}%" for one, fallback in zip(shown, _UNSAID, strict=True))
+        text = f"{now}/{goal}"
+    else:
+        text = f"{current.get('value', '<unknown>')}/{target.get('value', '0')}"
+    return f"{get(wanted, f'{source}.name', '')}: {text}" if named else text
+
+
+_UNSAID = ("<unknown>", "<auto>")

@@ -293,6 +293,36 @@ class TestTables:
              {"Role": "Role/r", "Users": "u", "ServiceAccounts": "n/s", "Groups": ""}),
             ("CronJob", "batch/v1", {"spec": {"schedule": "* * * * *", "suspend": False}},
              {"Suspend": "False", "Last Schedule": "<none>", "Active": 0}),
+            ("HorizontalPodAutoscaler", "autoscaling/v2", {
+                "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 5, "metrics": [
+                    {"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 80}}},
+                    {"type": "Pods", "pods": {"target": {"averageValue": "10"}}},
+                    {"type": "External", "external": {"target": {"value": "3"}}}]},
+                "status": {"currentMetrics": [{"resource": {"current": {"averageUtilization": 30}}}]}},
+             {"Reference": "Deployment/d", "Targets": "cpu: 30%/80%, <unknown>/10 + 1 more...", "MinPods": "<unset>"}),
+            ("HorizontalPodAutoscaler", "autoscaling/v2", {"spec": {"metrics": [
+                {"type": "External", "external": {"target": {"averageValue": "3"}}}]}},
+             {"Targets": "<unknown>/3 (avg)"}),
+            ("CertificateSigningRequest", "certificates.k8s.io/v1", {
+                "spec": {"expirationSeconds": 7200}, "status": {
+                    "certificate": "x", "conditions": [{"type": "Approved"}]}},
+             {"Condition": "Approved,Issued", "SignerName": "<none>", "RequestedDuration": "120m"}),
+            ("APIService", "apiregistration.k8s.io/v1", {
+                "spec": {"service": {"namespace": "n", "name": "s"}}, "status": {"conditions": [{"type": "Available", "status": "False", "reason": "Missing"}]}},
+             {"Service": "n/s", "Available": "False (Missing)"}),
+            ("APIService", "apiregistration.k8s.io/v1", {}, {"Service": "Local", "Available": "Unknown"}),
+            ("FlowSchema", "flowcontrol.apiserver.k8s.io/v1", {"status": {
+                "conditions": [{"type": "Dangling", "status": "False"}]}},
+             {"MissingPL": "False", "DistinguisherMethod": "<none>"}),
+            ("ResourceClaim", "resource.k8s.io/v1", {"status": {"allocation": {"x": 1}, "reservedFor": [{}]}},
+             {"State": "allocated,reserved"}),
+            ("ResourceClaim", "resource.k8s.io/v1", {}, {"State": "pending"}),
+            ("IPAddress", "networking.k8s.io/v1", {"spec": {"parentRef": {
+                "resource": "services", "namespace": "n", "name": "s"}}}, {"ParentRef": "services/n/s"}),
+            ("ValidatingAdmissionPolicyBinding", "admissionregistration.k8s.io/v1", {
+                "spec": {"policyName": "p", "paramRef": {"name": "c"}}}, {"PolicyName": "p", "ParamRef": "*/c"}),
+            ("CSIDriver", "storage.k8s.io/v1", {"spec": {"tokenRequests": [{"audience": "a"}, {"audience": "b"}]}},
+             {"AttachRequired": True, "TokenRequests": "a,b", "Modes": "<none>"}),
             ("PersistentVolumeClaim", "v1", {"status": {"phase": "Bound", "accessModes": ["ReadWriteMany"]}},
              {"Status": "Bound", "Access Modes": "RWX", "VolumeMode": "<unset>"}),
         ],

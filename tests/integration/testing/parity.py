@@ -1,0 +1,91 @@
+"""Two servers side by side: what a comparison of the embedded API server with a real one needs."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+Json = dict[str, Any]
+
+GROUP = "parity.example.com"
+
+
+@dataclass
+class Server:
+    """Raw HTTP, so that nothing of the client side can hide a difference."""
+
+    url: str
+    token: str | None
+    ca_file: str | None
+    namespace: str = ""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        media_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> tuple[int, Json]:
+        parts = urlsplit(self.url)
+        address = (parts.hostname or "", parts.port)
+        connection = (
+            HTTPSConnection(*address, context=ssl.create_default_context(cafile=self.ca_file), timeout=30)
+            if self.ca_file
+            else HTTPConnection(*address, timeout=30)
+        )
+        headers = {"Content-Type": media_type, "Accept": accept, "User-Agent": "parity"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            is_json = answer.getheader("Content-Type", "").startswith("application/json")
+            return answer.status, json.loads(answer.read()) if is_json else {}
+        finally:
+            connection.close()
+
+
+# Who an object is, and when and how often it was stored: never the same twice.
+VOLATILE = ("uid", "resourceVersion", "creationTimestamp")
+
+
+def lasting(obj: Json) -> Json:
+    """An object without what no two servers have in common."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in VOLATILE}
+    managers = [{**entry, "time": bool(entry.get("time"))} for entry in metadata.pop("managedFields", ())]
+    # Entries are sorted by time, which here is the same second or is not.
+    managers.sort(key=lambda entry: (entry["manager"], entry["operation"], entry.get("subresource", "")))
+    return {**obj, "metadata": {**metadata, "managedFields": managers}}
+
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@contextmanager
+def defined(server: Server, kind: str, schema: Json) -> Iterator[None]:
+    """Defines a kind of custom resource, and waits until it is served."""
+    names = {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower(), "listKind": f"{kind}List"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{names['plural']}.{GROUP}"},
+        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+    code, answer = server.request("POST", DEFINITIONS, definition)
+    assert code == 201, answer
+    try:
+        deadline = monotonic() + 30
+        while server.request("GET", f"/apis/{GROUP}/v1/{names['plural']}")[0] != 200:
+            assert monotonic() < deadline, f"{kind} is not served after 30 s"
+        yield
+    finally:
+        server.request("DELETE", f"{DEFINITIONS}/{names['plural']}.{GROUP}")
