@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch import backoffs
@@ -92,6 +92,7 @@ def test_resetting_hands_the_error_to_the_waits_inside() -> None:
     assert ready(backoffs.resetting(asked)).send(TooManyRequests()) == 7.0
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     minimum=st.floats(0.001, 10),
     growth=st.floats(1, 10),
