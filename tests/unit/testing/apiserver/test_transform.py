@@ -308,7 +308,8 @@ class TestTables:
                     "certificate": "x", "conditions": [{"type": "Approved"}]}},
              {"Condition": "Approved,Issued", "SignerName": "<none>", "RequestedDuration": "120m"}),
             ("APIService", "apiregistration.k8s.io/v1", {
-                "spec": {"service": {"namespace": "n", "name": "s"}}, "status": {"conditions": [{"type": "Available", "status": "False", "reason": "Missing"}]}},
+                "spec": {"service": {"namespace": "n", "name": "s"}}, "status": {"conditions": [
+                    {"type": "Available", "status": "False", "reason": "Missing"}]}},
              {"Service": "n/s", "Available": "False (Missing)"}),
             ("APIService", "apiregistration.k8s.io/v1", {}, {"Service": "Local", "Available": "Unknown"}),
             ("FlowSchema", "flowcontrol.apiserver.k8s.io/v1", {"status": {
