@@ -172,7 +172,12 @@ class Client:
         what = f"{method} {path}"
         refused: Access | None = None
         while True:
-            access = self._credentials.current()
+            try:
+                access = self._credentials.current()
+            except BaseException:
+                if wire is not None:
+                    wire.close()
+                raise
             if wire is not None and wire.dialer is not access.dialer:
                 wire.close()
                 wire = None

@@ -7,6 +7,7 @@ import gc
 import gzip
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -524,6 +525,22 @@ def test_a_followed_event_ends_the_wait_for_headers_and_for_the_body(phase: str)
         reader.join(3.0)
 
 
+def test_ctrl_c_ends_a_silent_watch_at_once_and_closes_its_connection() -> None:
+    gone = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def then(sock: socket.socket) -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        until_gone(sock)
+        gone.set()
+
+    with peer_that_sends(CHUNKED + chunk(EVENT), then=then) as peer:
+        with pytest.raises(KeyboardInterrupt):
+            list(watch(peer).blocks())
+        assert gone.wait(5.0)
+
+
 def open_fds() -> int:
     return len(os.listdir("/proc/self/fd"))
 
@@ -648,7 +665,7 @@ def test_a_plain_server_is_reached_through_a_proxy_by_its_whole_address() -> Non
     assert headers_of(head)["host"] == "apiserver.test:8080"
 
 
-def tunnel_to(server: Peer, proxy_status: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Peer:
+def tunnel_to(server: Peer, proxy_status: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n", **more: Any) -> Peer:
     """A proxy that answers CONNECT, and then passes bytes between its client and `server`."""
 
     def serve(sock: socket.socket, number: int) -> None:
@@ -662,7 +679,7 @@ def tunnel_to(server: Peer, proxy_status: bytes = b"HTTP/1.1 200 Connection esta
             pump(sock, out)
             back.join(5.0)
 
-    proxy = Peer(serve)
+    proxy = Peer(serve, **more)
     return proxy
 
 
@@ -684,6 +701,27 @@ def test_a_tls_server_is_reached_through_a_tunnel_which_alone_sees_the_proxy_hea
         assert headers_of(proxy.requests[0])["proxy-authorization"] == "Basic x"
         assert server.requests[0].startswith("GET /api/v1/pods?watch=true")
         assert "proxy-authorization" not in headers_of(server.requests[0])
+
+
+def test_a_tls_server_is_reached_through_a_tunnel_within_tls() -> None:
+    seen = threading.Event()
+
+    def then(sock: socket.socket) -> None:
+        seen.set()
+        until_gone(sock)
+
+    with (
+        peer_that_sends(CHUNKED + chunk(EVENT), then=then, tls=server_tls()) as server,
+        tunnel_to(server, tls=server_tls()) as proxy,
+    ):
+        stop = Stop()
+        blocks = watch(server_at("https://apiserver.test"), stop, proxy=proxy.url).blocks()
+        assert next(blocks) == EVENT
+        assert seen.wait(5.0)
+        stopper = threading.Timer(0.05, stop.stop)
+        stopper.start()
+        assert list(blocks) == []
+        stopper.join()
 
 
 def server_at(url: str) -> Any:
