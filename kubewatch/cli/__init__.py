@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -31,14 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     kubewatch ...
     0
     """
-    try:
-        arguments = parse(argv)
-    except SystemExit as end:  # how argparse ends: 0 after --help, 2 after wrong usage
-        return int(end.code or 0)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for locales that cannot write what objects hold
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        log_to_stderr(getattr(arguments, "verbose", 0))
-        status: int = importlib.import_module(COMMANDS[arguments.command].module).run(arguments)
+        status = _run(argv)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -57,6 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGTERM
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parse(argv)
+    except SystemExit as end:  # how argparse ends: 0 after --help, 2 after wrong usage
+        return int(end.code or 0)
+    log_to_stderr(getattr(arguments, "verbose", 0))
+    status: int = importlib.import_module(COMMANDS[arguments.command].module).run(arguments)
+    return status
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -10,10 +10,10 @@ from kubewatch.errors import ApiError, KubewatchError, Unreachable, WatchError
 from .text import harmless
 
 _BY_CODE = {
-    400: "the server does not understand it; mend the selector",
-    403: "ask for the right to get, list and watch them, or choose another --context",
-    410: "the list took so long that the server forgot its version; try again",
-    429: "the server is overloaded; try again later",
+    400: "The server does not understand it; mend the selector",
+    403: "Ask for the right to get, list and watch them, or choose another --context",
+    410: "The list took so long that the server forgot its version; try again",
+    429: "The server is overloaded; try again later",
 }
 
 
@@ -29,8 +29,9 @@ def explain(error: KubewatchError) -> str:
     if isinstance(cause, ApiError):
         hint = _BY_CODE.get(cause.code, "")
     elif isinstance(cause, Unreachable):
-        hint = "is the cluster up, and the one you mean? Choose another with --context or --kubeconfig"
-    return f"{str(cause).rstrip('.')}. {hint[0].upper()}{hint[1:]}" if hint else str(cause)
+        hint = "Another cluster is chosen by --context or --kubeconfig"
+    text = str(cause)
+    return f"{text}{'' if text.endswith(('.', '?', '!')) else '.'} {hint}" if hint else text
 
 
 def cause_of(error: KubewatchError) -> KubewatchError:

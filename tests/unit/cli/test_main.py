@@ -125,5 +125,5 @@ def test_the_log_is_silent_unless_asked_for_and_harmless_then(
 
 
 def test_an_error_of_a_watch_is_explained_by_its_cause() -> None:
-    assert explain(WatchFailed("the watch broke: reset", Unreachable("reset"))).startswith("reset. Is the cluster up")
+    assert explain(WatchFailed("the watch broke: reset", Unreachable("reset"))).startswith("reset. Another cluster")
     assert explain(WatchFailed("a line was no event")) == "a line was no event"
