@@ -116,7 +116,7 @@ class ChaosProxy:
                         sock.close()
 
     def _connect(self) -> socket.socket:
-        host, port = self._target.hostname or "", self._target.port
+        host, port = self._target.hostname or "", self._target.port or 0
         sock: socket.socket = socket.create_connection((host, port))
         if self._tls is not None:
             sock = self._tls.wrap_socket(sock, server_hostname=host)
