@@ -13,7 +13,7 @@ from cachetools import LRUCache
 
 from kubewatch.errors import WatchError
 from kubewatch.events import Apply, Delete, InitApply, InitDone
-from kubewatch.objects import meta_of
+from kubewatch.objects import Object, ObjectMeta, meta_of
 from kubewatch.predicates import Predicate
 
 from .inband import InBand, function_failed
@@ -51,7 +51,8 @@ def predicate_filter(
             if kind is Apply or kind is InitApply:
                 obj = item.object
             elif kind is Delete:
-                sightings.pop(_key(item.object), None)
+                meta = _meta_of(item.object)
+                sightings.pop((meta.name, meta.namespace, meta.uid), None)
                 yield item
                 continue
             elif item is None or kind is InitDone or isinstance(item, WatchError):
@@ -67,7 +68,8 @@ def predicate_filter(
             if value is None:
                 yield item
                 continue
-            key = _key(obj)
+            meta = obj.metadata if type(obj) is Object else _meta_of(obj)  # the usual kind is quicker to ask
+            key = meta.name, meta.namespace, meta.uid
             now = timer()
             if now >= purge_at:
                 _purge(sightings, now - ttl)
@@ -85,9 +87,14 @@ def predicate_filter(
                 yield item
 
 
-def _key(obj: Any) -> _Key:
-    meta = meta_of(obj)
-    return meta.name, meta.namespace, meta.uid
+def _meta_of(obj: Any) -> ObjectMeta:
+    try:
+        return meta_of(obj)
+    except (AttributeError, KeyError) as error:
+        raise TypeError(
+            f"predicate_filter tells objects apart by their metadata, and a {type(obj).__name__} has none: "
+            "put map after it"
+        ) from error
 
 
 def _purge(sightings: LRUCache[_Key, _Sighting], expired: float) -> None:

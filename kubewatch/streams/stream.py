@@ -7,7 +7,7 @@ them, and raises at the end of the chain what travelled in band.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast
@@ -123,8 +123,10 @@ class Stream(Iterator[X], Generic[X]):
             what = type(error).__name__
             self._next = partial(_used, f"{self!r} ended when {what} was raised inside of it; build a new one")
 
-    def in_band(self) -> Iterator[X | WatchError]:
+    def in_band(self) -> Generator[X | WatchError, None, None]:
         """The items with the errors among them as values, never raised; takes the stream.
+
+        Closing what it gives closes the connection.
 
         >>> from kubewatch.errors import WatchFailed
         >>> from kubewatch.streams import ObjectStream
@@ -223,7 +225,8 @@ class Stream(Iterator[X], Generic[X]):
           them. Either may be a function, asked when a row of errors begins.
         - `giveup(error)`: true gives up at once (`lambda e: e.code == 403`).
         - `on_backoff`, `on_giveup`: called on the pulling thread with a dict: `target`, `args`, `kwargs`, `tries`,
-          `elapsed` (seconds), `exception`, `wait` (seconds; on_backoff only), and `label`, the stream's.
+          `elapsed` (seconds), `exception`, `wait` (seconds; on_backoff only), and `label`, the stream's. What a
+          handler or `giveup` raises ends the stream.
         - `jitter`: seconds to seconds; None for none.
 
         What ends a row of errors: a completed list or a live change; on objects without a watcher behind them, any.

@@ -91,7 +91,7 @@ def test_a_change_of_status_is_kept_from_the_consumer_and_not_from_the_store(dep
 
 
 def test_a_deletion_passes_the_predicate_that_it_does_not_change(deployments: Api[Object]) -> None:
-    """Improvement 16, over metadata only."""
+    """Improvement 16: over metadata only."""
     deployments.create(deployment("web"))
     chain = metadata_watcher(deployments, MINE).default_backoff().touched_objects()
     with chain.predicate_filter(predicates.generation).until(seconds=PATIENCE) as touched:
@@ -193,7 +193,7 @@ def test_a_wrong_chain_makes_no_request() -> None:
 
 
 def test_lists_that_are_refused_are_tried_again(kube_api: ApiServer) -> None:
-    """Improvement 3, on a server that is told to fail: the waits grow, as no list was completed between."""
+    """Improvement 3: on a server that is told to fail, the waits grow, as no list was completed between."""
     maps = Api("v1", "ConfigMap", namespace="default", client=kube_api.client())
     maps.create(config_map("a"))
     heard = list[tuple[int, int | None]]()

@@ -62,8 +62,10 @@ RIGHT = {
     "objects.predicate_filter(lambda obj: obj.name, predicates.labels.combine(predicates.finalizers))": (
         "ObjectStream[Object]"
     ),
-    "events.in_band()": ("Iterator[Init | InitApply[Object] | InitDone | Apply[Object] | Delete[Object] | WatchError]"),
-    "objects.in_band()": "Iterator[Object | WatchError]",
+    "events.in_band()": (
+        "Generator[Init | InitApply[Object] | InitDone | Apply[Object] | Delete[Object] | WatchError, None, None]"
+    ),
+    "objects.in_band()": "Generator[Object | WatchError, None, None]",
     # Functions
     "streams.applied_objects(events)": "ObjectStream[Object]",
     "streams.touched_objects(webs)": "ObjectStream[Web]",

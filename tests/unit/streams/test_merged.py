@@ -231,7 +231,7 @@ def test_a_function_that_blocks_does_not_hold_up_the_end(
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_process_is_told_that_its_merge_has_no_threads() -> None:
-    """Pain 21, for merges: a child of a fork gets a clear error and no wait without end."""
+    """Pain 21: of merges. A child of a fork gets a clear error and no wait without end."""
     quiet = Quiet("a")
     with merge(quiet.stream()) as merged:
         next(merged)

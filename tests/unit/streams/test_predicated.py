@@ -211,6 +211,12 @@ def test_models_dicts_and_absent_objects_pass_through_it() -> None:
     assert list(ObjectStream(objects).predicate_filter(predicates.generation)) == [model, None, None, plain]
 
 
+def test_what_has_no_metadata_cannot_be_told_apart() -> None:
+    names = ObjectStream([pod()]).map(lambda obj: obj.name).predicate_filter(len)
+    with pytest.raises(TypeError, match="by their metadata, and a str has none: put map after it"):
+        next(names)
+
+
 def test_the_function_takes_any_iterable() -> None:
     assert len(list(predicate_filter([pod(generation=1), pod(generation=1)], predicates.generation))) == 1
 

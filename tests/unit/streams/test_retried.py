@@ -23,6 +23,7 @@ from kubewatch.errors import (
     FunctionFailed,
     InitialListFailed,
     InvalidInput,
+    StreamUsed,
     WatchError,
     WatchFailed,
     WatchStatusError,
@@ -157,7 +158,7 @@ def test_lists_that_break_half_way_are_asked_for_more_and_more_slowly(place: Pla
 @pytest.mark.parametrize("success", [[Init(), InitDone()], [Apply(pod("b"))]], ids=["completed list", "live change"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_completed_list_and_a_live_change_end_a_row_of_errors(place: Place, success: Items) -> None:
-    """Improvement 3, the other half. The completed list has no object: nothing that is handed out tells of it."""
+    """Improvement 3: the other half. A completed list may have no object: nothing that is handed out tells of it."""
     time = FakeTime()
     list(place(events([failed(), failed(), *success, failed(), failed()], time)))
     assert time.waits == [2.0, 4.0, 2.0, 4.0]
@@ -333,6 +334,19 @@ def test_a_bare_backoff_has_the_default_waits() -> None:
     time = FakeTime()
     list(events([failed()] * 3, time).backoff(jitter=None))
     assert time.waits == [0.8, 1.6, 3.2]
+
+
+@pytest.mark.parametrize("handler", ["giveup", "on_backoff", "on_giveup"])
+def test_a_handler_that_raises_ends_the_stream(handler: str) -> None:
+    def broken(_: object) -> bool:
+        raise OSError("pager is out of order")
+
+    arguments: dict[str, Any] = {handler: broken, "max_tries": 1 if handler == "on_giveup" else None}
+    stream = events([failed(), Apply("a")], FakeTime()).backoff(linear, **arguments)
+    with pytest.raises(OSError, match="pager"):
+        next(stream)
+    with pytest.raises(StreamUsed, match="OSError was raised inside of it"):
+        next(stream)
 
 
 # Retry-After
