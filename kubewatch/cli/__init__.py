@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Runs on the main thread, as it listens to SIGTERM meanwhile.
 
-    >>> main(["--version"])
+    >>> main(["--version"])                                                  # doctest: +ELLIPSIS
     kubewatch ...
     0
     """
