@@ -152,6 +152,6 @@ class DecodeFailed(WatchError):
 class FunctionFailed(WatchError):
     """A function that the user gave to a stage (`modify`, `filter`, `map`, a predicate, …) raised on one object.
 
-    The object is passed over, the watch goes on; `__cause__` is what the function raised. No backoff consumes this
-    error, as no retry mends it.
+    The object is passed over (not by `inspect`, which changes nothing), the watch goes on; `__cause__` is what the
+    function raised. No backoff consumes this error, as no retry mends it.
     """

@@ -17,7 +17,7 @@ class Vitals:
     - `resource_version`: the version up to which everything was seen; None before the first list is complete.
     - `last_error`: the newest `WatchError`; `failing` says whether nothing good came since.
     - `restarts`: how often the watch began anew, by cause (`closed`, `idle`, `expired`, `failed`, …).
-    - `dropped`: objects that could not be decoded.
+    - `dropped`: objects that could not be decoded, or that a function given to `modify` failed on.
     - `remaining`: objects of the list under way that are behind its newest page; None where the server does not say.
     """
 

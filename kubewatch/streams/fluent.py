@@ -45,8 +45,8 @@ class EventStream(Stream[Event[T]], Generic[T]):
         """Call `change` on a draft of each object, and hand on what became of it.
 
         Before `reflect`, so that the store keeps what is left. Never take away metadata.name, namespace,
-        resourceVersion, uid or ownerReferences; `prune` refuses to. What `change` raises comes as `FunctionFailed`, and
-        the object is passed over.
+        resourceVersion, uid or ownerReferences; `prune` refuses to. What `change` raises comes as `FunctionFailed`; the
+        object is passed over, which `vitals.dropped` counts, or handed on as it is if it was deleted.
 
         >>> from kubewatch.decode import decode_object
         >>> from kubewatch.events import Apply
@@ -57,10 +57,13 @@ class EventStream(Stream[Event[T]], Generic[T]):
         [dict_keys(['apiVersion', 'kind', 'metadata'])]
         """
         check_callable("modify", change)
-        return self._then(EventStream, "modify", modify, change)
+        return self._then(EventStream, "modify", modify, change, self.vitals)
 
     def inspect(self, look: Callable[[Event[T]], object]) -> EventStream[T]:
-        """Call `look` with each event, errors left out, and hand the event on: `events.inspect(print)`."""
+        """Call `look` with each event, errors left out, and hand the event on: `events.inspect(print)`.
+
+        What it raises comes as `FunctionFailed`, and the event after it.
+        """
         check_callable("inspect", look)
         return self._then(EventStream, "inspect", inspect_events, look)
 
@@ -135,7 +138,10 @@ class ObjectStream(Stream[T], Generic[T]):
         return self._then(ObjectStream, "modify", modify, change)
 
     def inspect(self, look: Callable[[T], object]) -> ObjectStream[T]:
-        """Call `look` with each object, errors left out, and hand the object on: `objects.inspect(print)`."""
+        """Call `look` with each object, errors left out, and hand the object on: `objects.inspect(print)`.
+
+        What it raises comes as `FunctionFailed`, and the object after it.
+        """
         check_callable("inspect", look)
         return self._then(ObjectStream, "inspect", inspect_objects, look)
 

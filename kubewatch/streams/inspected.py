@@ -1,4 +1,4 @@
-"""`inspect`: look at what goes by."""
+"""`inspect`: look at what goes by. Where looking fails, the error comes first and then the item: nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def inspect_events(events: InBand, look: Callable[[Any], object]) -> InBand:
                 try:
                     look(item)
                 except Exception as error:
-                    item = function_failed("inspect", look, getattr(item, "object", item), error)
+                    yield function_failed("inspect", look, getattr(item, "object", item), error)
             yield item
 
 
@@ -39,5 +39,5 @@ def inspect_objects(objects: InBand, look: Callable[[Any], object]) -> InBand:
             try:
                 look(obj)
             except Exception as error:
-                item = function_failed("inspect", look, obj, error)
+                yield function_failed("inspect", look, obj, error)
             yield item

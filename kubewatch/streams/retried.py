@@ -111,13 +111,15 @@ def retry(items: InBand, policy: Policy, stop: Stop, clock: Callable[[], float],
             elif isinstance(item, FunctionFailed):
                 yield item
             elif isinstance(item, DecodeFailed):
+                where = {"kind": item.kind, "namespace": item.namespace, "object_name": item.object_name}
+                at_once = {**details, "tries": 1, "elapsed": 0.0, "exception": item}
                 if policy.giveup is not None and policy.giveup(item):
-                    _call(policy.on_giveup, {**details, "tries": 1, "elapsed": 0.0, "exception": item})
+                    logger.error("%s: %s; giving up", label, item, extra=where)
+                    _call(policy.on_giveup, at_once)
                     yield item
                     return
-                where = {"kind": item.kind, "namespace": item.namespace, "object_name": item.object_name}
                 logger.warning("%s: %s; left out", label, item, extra=where)
-                _call(policy.on_backoff, {**details, "tries": 1, "elapsed": 0.0, "exception": item, "wait": 0.0})
+                _call(policy.on_backoff, {**at_once, "wait": 0.0})
             else:
                 if failures is None:
                     failures = Failures(policy, clock, details)

@@ -280,7 +280,7 @@ class Stream(Iterator[X], Generic[X]):
 
         def __getattr__(self, name: str) -> NoReturn:
             # For the reader of a wrong chain. Type checkers do not see it, and reject the chain by themselves.
-            if name in (order.OBJECTS_ONLY if self._events else order.EVENTS_ONLY):
+            if not name.startswith("_") and name in (order.OBJECTS_ONLY if self._events else order.EVENTS_ONLY):
                 raise (order.needs_objects if self._events else order.needs_events)(name)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

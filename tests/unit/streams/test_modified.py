@@ -75,6 +75,19 @@ def test_a_function_that_raises_costs_the_one_object(decode_first: bool) -> None
     assert [getattr(obj, "name", None) for obj in (first, last)] == ["a", "c"]
 
 
+def test_an_object_that_a_store_will_lack_is_counted() -> None:
+    """A store is not wrong without saying so."""
+    stream = EventStream([Apply(pod("b")), Apply(pod("c"))]).modify(fail_on_b)
+    error = next(stream.in_band())
+    assert (stream.vitals.dropped, stream.vitals.last_error) == (1, error)
+
+
+def test_an_object_that_a_decoded_stream_passes_over_is_no_loss_to_a_store() -> None:
+    stream = EventStream([Apply(pod("b"))]).applied_objects().modify(fail_on_b)
+    assert isinstance(next(stream.in_band()), FunctionFailed)
+    assert stream.vitals.dropped == 0
+
+
 def test_a_deletion_passes_although_the_function_raises() -> None:
     """A store must not keep what is gone."""
     error, event = EventStream([Delete(pod("b"))]).modify(fail_on_b).in_band()

@@ -58,7 +58,7 @@ def test_map_may_make_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize("stage", ["inspect", "filter", "map"])
+@pytest.mark.parametrize("stage", ["filter", "map"])
 @pytest.mark.parametrize("bare", [True, False])
 def test_a_function_that_raises_costs_the_one_object(stage: str, bare: bool) -> None:
     pods = [pod("a"), pod("b"), pod("c")]
@@ -71,13 +71,28 @@ def test_a_function_that_raises_costs_the_one_object(stage: str, bare: bool) -> 
     assert not isinstance(last, WatchError)
 
 
-def test_inspect_on_events_that_raises_costs_the_one_event() -> None:
+@pytest.mark.parametrize("bare", [True, False])
+def test_looking_that_fails_costs_no_object(bare: bool) -> None:
+    pods = [pod("a"), pod("b")]
+    objects = ObjectStream(pods) if bare else EventStream([Apply(obj) for obj in pods]).applied_objects()
+    first, error, last = objects.inspect(fail_on_b).in_band()
+    assert str(error) == "inspect(fail_on_b) raised KeyError on Pod default/b"
+    assert [first, last] == pods
+
+
+def test_looking_that_fails_costs_no_event() -> None:
+    """A store behind would else never learn that its list is complete."""
+
     def look(event: Event[Object]) -> None:
         raise KeyError(str(event))
 
-    init, error = EventStream[Object]([Init(), Apply(pod("b"))]).inspect(look).in_band()
-    assert str(init) == "inspect(look) raised KeyError on Init"
-    assert str(error) == "inspect(look) raised KeyError on Pod default/b"
+    events: list[Event[Object]] = [InitDone(), Apply(pod("b"))]
+    items = list(EventStream(events).inspect(look).in_band())
+    assert items[1::2] == events
+    assert [str(error) for error in items[::2]] == [
+        "inspect(look) raised KeyError on InitDone",
+        "inspect(look) raised KeyError on Pod default/b",
+    ]
 
 
 @pytest.mark.parametrize("stage", ["inspect", "filter", "map"])
