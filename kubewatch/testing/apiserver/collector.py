@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ from .storage import Entry
 Json = dict[str, Any]
 
 _log = logging.getLogger(__name__)
+_PROTECTIONS = frozenset(("kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"))  # nothing here uses volumes
 _AS_SERVER = WriteOptions(manager="")
 
 
@@ -34,7 +34,7 @@ class Collector:
         self._dependents: dict[str, set[str]] = {}
         self._emptying: set[str] = set()
         self._todo_changed = threading.Condition()  # guards the three fields below; never held while work is done
-        self._todo: deque[tuple[str, str]] = deque()
+        self._todo: dict[tuple[str, str], None] = {}  # in order, each once
         self._busy = False
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -95,7 +95,7 @@ class Collector:
 
     def _note(self, kind: str, which: str) -> None:
         with self._todo_changed:
-            self._todo.append((kind, which))
+            self._todo.setdefault((kind, which))
             self._todo_changed.notify_all()
 
     # --- working ---
@@ -108,7 +108,8 @@ class Collector:
                 self._todo_changed.wait_for(lambda: self._todo or self._stopping)
                 if self._stopping:
                     return
-                kind, which = self._todo.popleft()
+                kind, which = next(iter(self._todo))
+                del self._todo[kind, which]
                 self._busy = True
             try:
                 with self._lock:
@@ -118,9 +119,13 @@ class Collector:
 
     def _collect(self, uid: str) -> None:
         node = self._find(uid)
-        if node is not None:
-            for step in steps_for(node, self._find, self._below):
-                self._take(step)
+        if node is None:
+            return
+        for step in steps_for(node, self._find, self._below):
+            self._take(step)
+        if node.deleting:
+            for finalizer in node.finalizers & _PROTECTIONS:
+                self._take(DropFinalizer(uid, finalizer))
 
     def _find(self, uid: str) -> Node | None:
         found = self._objects.get(uid)
@@ -146,16 +151,19 @@ class Collector:
         self._cluster.patch(resource, entry.namespace, entry.name, change, _AS_SERVER)
 
     def _empty(self, namespace: str) -> None:
-        inside = [found for found in self._objects.values() if found[1].namespace == namespace]
-        for resource, entry in inside:
-            if not entry.deleting:
-                self._cluster.delete(resource, entry.namespace, entry.name, DeleteOptions(propagation="Background"))
+        namespaces = self._cluster.kinds.need("", "v1", "namespaces")
+        doomed = self._cluster.find(namespaces, "", namespace)
+        if doomed is None or not doomed.deleting:
+            self._emptying.discard(namespace)
+            return
+        at_once = DeleteOptions(propagation="Background", grace_seconds=0)
+        for resource, entry in [found for found in self._objects.values() if found[1].namespace == namespace]:
+            if not entry.deleting or resource.graceful:
+                self._cluster.delete(resource, entry.namespace, entry.name, at_once)
         if any(entry.namespace == namespace for _, entry in self._objects.values()):
             return  # what is left has finalizers: its going is heard of
-        namespaces = self._cluster.kinds.need("", "v1", "namespaces")
-        entry = self._cluster.get(namespaces, "", namespace)
-        document = self._cluster.whole(namespaces, entry) | {"spec": {"finalizers": []}}
         self._emptying.discard(namespace)
+        document = self._cluster.whole(namespaces, doomed) | {"spec": {"finalizers": []}}
         self._cluster.replace(namespaces, "", namespace, document, WriteOptions(manager="", subresource="finalize"))
 
 
