@@ -137,7 +137,7 @@ def run_plugin(plugin: dict[str, Any], cluster: dict[str, Any], folder: str) -> 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
     """
     mode = plugin.get("interactiveMode") or "IfAvailable"
-    interactive = mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
+    interactive = mode != "Never" and _at_a_terminal()
     command = plugin.get("command") or ""
     where = f"the credential plugin {command!r} of the kubeconfig"
     if mode == "Always" and not interactive:
@@ -183,6 +183,13 @@ def run_plugin(plugin: dict[str, Any], cluster: dict[str, Any], folder: str) -> 
     if len(pair) == 1 or not (pair or status.get("token")):
         raise AuthError(f"{where} printed neither a token nor a client certificate with its key. {said}".rstrip())
     return status
+
+
+def _at_a_terminal() -> bool:
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # a service may have no standard input, or a closed one
+        return False
 
 
 def _cluster_info(cluster: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class Dialer:
         manager.connection_pool_kw["socket_options"] = [*socket_options(), *own]
         self._pool: Any = manager.connection_from_host(host, port=url.port, scheme=scheme)
         self._proxy: Any = manager.proxy
-        absolute = bool(manager._proxy_requires_url_absolute_form(url))
+        # A proxy is told the whole address of a plain server, and makes a tunnel to one with TLS.
+        absolute = self._proxy is not None and scheme == "http"
         self._tunnel = self._proxy is not None and not absolute
         self.address = f"{host}:{url.port or (443 if scheme == 'https' else 80)}"
         self.url = f"{scheme}://{url.netloc}"
@@ -101,27 +102,31 @@ class Dialer:
         """
         conn = self._pool._new_conn()
         conn.timeout = CONNECT_TIMEOUT
-        if attach is not None:
-            plain = conn._new_conn
+        plain, made = conn._new_conn, []
 
-            def attached() -> socket.socket:
-                sock: socket.socket = plain()
+        def attached() -> socket.socket:
+            sock: socket.socket = plain()
+            made.append(sock)
+            if attach is not None:
                 attach(sock)
-                return sock
+            return sock
 
-            # On this one connection, which nobody else sees: the only place where its socket can be had so early.
-            conn._new_conn = attached
+        # On this one connection, which nobody else sees: the only place where its socket can be had so early.
+        conn._new_conn = attached
         try:
             if self._tunnel:
                 self._pool._prepare_proxy(conn)
             else:
                 conn.connect()
-        except Exception as error:  # urllib3's are of many families: each is an answer that did not come
+        except BaseException as error:
             conn.close()
+            for sock in made:
+                _close_for_good(sock)
+            if not isinstance(error, Exception):
+                raise
+            # urllib3's are of many families: each is an answer that did not come.
             raise Unreachable(f"cannot connect to {self.address}: {self._reason(error)}") from error
-        except BaseException:
-            conn.close()
-            raise
+        del conn._new_conn  # which would keep the connection object alive until the next collection
         return conn.sock
 
     def _reason(self, error: BaseException) -> str:
@@ -146,6 +151,13 @@ class Dialer:
             return f"no answer within {CONNECT_TIMEOUT:g} s{through}; check the address, the firewall and the VPN"
         root = next((cause for cause in reversed(causes) if isinstance(cause, OSError)), error)
         return f"{root}{through}"
+
+
+def _close_for_good(sock: Any) -> None:
+    # Unlike close(), also where something still reads from the socket as from a file; and without a goodbye over TLS.
+    inner = getattr(sock, "socket", sock)  # of TLS within TLS
+    if inner.fileno() >= 0:
+        os.close(inner.detach())
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -289,7 +301,7 @@ class Wire:
                 self._stop.detach()
             # TLS would say goodbye on the parent's connection, and locks may be held by threads that are no more.
             with contextlib.suppress(OSError):
-                os.close(getattr(sock, "socket", sock).detach())
+                _close_for_good(sock)
 
     def _socket(self) -> Any:
         if self._sock is None:

@@ -265,6 +265,14 @@ def test_metadata_is_another_api_with_other_objects(client: Recording) -> None:
     assert client.last["headers"]["accept"].startswith("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
 
 
+def test_metadata_carries_the_kind_that_was_asked_for_and_not_the_form_it_came_in() -> None:
+    """Row 112: can_convert_and_derive_partial_metadata."""
+    came = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"a"}}'
+    found = Api("v1", "Pod", namespace="ns", client=Recording(lambda method, path: came)).get_metadata("a")
+    assert (found.api_version, found.kind, found.name) == ("v1", "Pod", "a")
+    assert json.loads(found.to_json()) == {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+
+
 def test_an_api_with_a_client_is_not_pickled_but_says_why(client: Recording) -> None:
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(Api("v1", "Pod", client=client))
