@@ -36,7 +36,8 @@ class ApiServer:
     A forked child neither holds nor serves nor stops it. Times are in seconds, ``history`` counts the changes kept a
     kind.
 
-    ``tls`` is a pair of file names: certificate and key, both PEM. ``token`` is the bearer token that requests have to
+    ``tls`` is a pair of file names: certificate and key, both PEM; ``ca`` is the file that clients are to trust (the
+    certificate itself if there is none). ``token`` is the bearer token that requests have to
     carry; set ``server.token`` to change it while the server runs.
     """
 
@@ -44,6 +45,7 @@ class ApiServer:
         self,
         *,
         tls: tuple[str, str] | None = None,
+        ca: str | None = None,
         token: str | None = None,
         bookmark_interval: float = 60.0,
         history: int = 10_000,
@@ -54,6 +56,7 @@ class ApiServer:
             bookmark_interval=bookmark_interval, history=history, watch_timeout=watch_timeout, controllers=controllers
         )
         self._tls = tls
+        self._ca = ca if tls is None or ca is not None else tls[0]
         self._app = App(settings, token=token)
         self._http: HttpServer | None = None
         self._pid = 0
@@ -118,7 +121,7 @@ class ApiServer:
         configuration = Configuration()
         configuration.host = self.url
         if self._tls is not None:
-            configuration.ssl_ca_cert = self._tls[0]
+            configuration.ssl_ca_cert = self._ca
         if self.token is not None:
             configuration.api_key["authorization"] = self.token
             configuration.api_key_prefix["authorization"] = "Bearer"
@@ -133,8 +136,8 @@ class ApiServer:
     def kubeconfig(self, path: str | os.PathLike[str], *, namespace: str = "default") -> str:
         """Writes a kubeconfig that leads here, readable by its owner alone; returns its path."""
         cluster: dict[str, Any] = {"server": self.url}
-        if self._tls is not None:
-            cluster["certificate-authority-data"] = b64encode(Path(self._tls[0]).read_bytes()).decode()
+        if self._ca is not None:
+            cluster["certificate-authority-data"] = b64encode(Path(self._ca).read_bytes()).decode()
         context = {"cluster": "kubewatch", "user": "kubewatch", "namespace": namespace}
         config = {
             "apiVersion": "v1",
@@ -175,6 +178,10 @@ class ApiServer:
     def resource_version(self) -> int:
         """The version of the latest change."""
         return self._app.storage.version
+
+    def wait_for_watches(self, count: int, *, kind: str = "", timeout: float = 10.0) -> bool:
+        """Waits until exactly ``count`` watches (of that kind) are open; False after ``timeout`` seconds."""
+        return self._app.wait_for_watches(count, kind, timeout)
 
     def settle(self, timeout: float = 10.0) -> bool:
         """Waits until garbage is collected and deleted namespaces are empty; False after ``timeout`` seconds."""

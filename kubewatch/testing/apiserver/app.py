@@ -71,7 +71,7 @@ class App:
         self.objects = Objects(self.cluster)
         self._reads = Reads(self.cluster, settings.bookmark_interval, settings.watch_timeout)
         self._writes = Writes(self.cluster)
-        self._open_lock = threading.Lock()  # guards _open
+        self._open_changed = threading.Condition()  # guards _open
         self._open: set[OpenWatch] = set()
 
     # --- for the handle ---
@@ -96,8 +96,17 @@ class App:
                 one.watch.finish()
 
     def watches(self) -> list[OpenWatch]:
-        with self._open_lock:
+        with self._open_changed:
             return list(self._open)
+
+    def wait_for_watches(self, count: int, kind: str, seconds: float) -> bool:
+        """Waits until exactly ``count`` watches (of a kind, if one is named) are open."""
+
+        def open_now() -> int:
+            return sum(not kind or kind in (one.asked.kind, one.asked.plural) for one in self._open)
+
+        with self._open_changed:
+            return self._open_changed.wait_for(lambda: open_now() == count, seconds)
 
     def send_bookmarks(self) -> int:
         """Has every open watch that wants bookmarks send one now; returns how many watches are open."""
@@ -176,13 +185,15 @@ class App:
     def _watch(self, request: Request, found: Route, asked: Asked, faults: Sequence[AnyFault]) -> Response | Stream:
         started = self._reads.watch(request, found, faults)
         opened = OpenWatch(started, asked)
-        with self._open_lock:
+        with self._open_changed:
             self._open.add(opened)
+            self._open_changed.notify_all()
 
         def close() -> None:
             started.close()
-            with self._open_lock:
+            with self._open_changed:
                 self._open.discard(opened)
+                self._open_changed.notify_all()
 
         lines = spoil_lines(_lines(started), faults)
         return Stream(lines, close)
