@@ -155,6 +155,10 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
             return self._raw == other._raw or self.to_dict() == other.to_dict()
         return isinstance(other, Mapping) and Fields(self._level()) == other
 
+    def __ne__(self, other: object) -> bool:
+        # A Struct has one of its own, which compares identities.
+        return not self == other
+
     def __hash__(self) -> int:
         meta = self.metadata
         return hash((self.kind, meta.namespace, meta.name, meta.uid, meta.resource_version))

@@ -70,6 +70,10 @@ class ObjectRef(msgspec.Struct, frozen=True, gc=False, eq=False):
             and self.api_version == other.api_version
         )
 
+    def __ne__(self, other: object) -> bool:
+        # A Struct has one of its own, which compares identities.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((self.kind, self.api_version, self.name, self.namespace))
 

@@ -87,6 +87,12 @@ def test_objects_are_equal_by_value_whatever_the_spacing() -> None:
     assert pod() != pod(status={"phase": "Failed"})
 
 
+def test_unequal_is_the_opposite_of_equal() -> None:
+    raw = b'{"metadata": {"name": "web"}}'
+    assert not decode_object(raw, "v1", "Pod") != decode_object(raw, "v1", "Pod")
+    assert decode_object(raw, "v1", "Pod") != decode_object(raw, "v1", "Node")
+
+
 def test_nothing_of_a_shared_object_can_be_changed() -> None:
     obj: Any = pod()
     with pytest.raises(AttributeError):

@@ -39,6 +39,12 @@ def test_equality_and_hash_ignore_version_and_uid() -> None:
     assert hash(one) == hash(two)
 
 
+def test_unequal_is_the_opposite_of_equal() -> None:
+    assert not ObjectRef("Pod", "a", "n", uid="1") != ObjectRef("Pod", "a", "n", uid="2")
+    assert ObjectRef("Pod", "a", "n") != ObjectRef("Pod", "b", "n")
+    assert ObjectRef("Pod", "a") != "a"
+
+
 def test_the_kind_is_part_of_the_identity() -> None:
     """Row 27: erased refs of different kinds differ."""
     assert ObjectRef("Pod", "a", "n") != ObjectRef("ConfigMap", "a", "n")
