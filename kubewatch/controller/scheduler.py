@@ -52,6 +52,8 @@ class _Entry(msgspec.Struct, gc=False):
     # Later triggers move a debounced run back, but never beyond this.
     limit: float
     debouncing: bool
+    # Whether a trigger asked for this run, too; if not, it is only planned.
+    wanted: bool
     # Tells this state of the entry from the older ones that are still in the heap.
     number: int
 
@@ -87,6 +89,8 @@ class Scheduler:
         elif at <= entry.at:
             limit = min(entry.at, now + DEBOUNCE_LIMIT * self._debounce)
             self._put(ref, reason, at, limit, debouncing=True)
+        else:
+            entry.wanted = True
 
     def schedule(self, ref: ObjectRef, reason: Reason, at: float, now: float) -> None:
         """Run `ref` at `at`, or earlier if something else wants it earlier. Not debounced."""
@@ -95,13 +99,15 @@ class Scheduler:
         at = min(at, now + FAR_FUTURE)
         entry = self._waiting.get(ref)
         if entry is None or at <= entry.at:
-            self._put(ref, reason, at, at, debouncing=False)
+            self._put(ref, reason, at, at, debouncing=False, wanted=entry is not None and entry.wanted)
         elif entry.debouncing:
             entry.limit = min(entry.limit, at)
 
-    def _put(self, ref: ObjectRef, reason: Reason, at: float, limit: float, *, debouncing: bool) -> None:
+    def _put(
+        self, ref: ObjectRef, reason: Reason, at: float, limit: float, *, debouncing: bool, wanted: bool = True
+    ) -> None:
         self._number += 1
-        self._waiting[ref] = _Entry(reason, at, limit, debouncing, self._number)
+        self._waiting[ref] = _Entry(reason, at, limit, debouncing, wanted, self._number)
         heappush(self._heap, (at, self._number, ref))
 
     def _advance(self, now: float) -> None:
@@ -157,6 +163,24 @@ class Scheduler:
         self._held.clear()
         self._pending.clear()
         return dropped
+
+    def flush(self, now: float) -> None:
+        """Make due at `now` what triggers asked for, and forget what was planned for later."""
+        waiting, self._waiting = self._waiting, {}
+        self._heap.clear()
+        for ref, entry in waiting.items():
+            if entry.wanted or entry.at <= now:
+                self._put(ref, entry.reason, min(entry.at, now), now, debouncing=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether something was found to be due that `take` has not given yet."""
+        return bool(self._ready)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing runs, is due or is planned."""
+        return not (self._waiting or self._pending or self._running)
 
     @property
     def waiting(self) -> int:

@@ -1,0 +1,128 @@
+"""What a controller's `run` yields: what was reconciled, or one of four errors; and the summary of `run_once`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kubewatch.errors import KubewatchError
+from kubewatch.ref import ObjectRef
+
+from .action import Action
+
+
+class Reconciled(msgspec.Struct, frozen=True, gc=False):
+    """An object was reconciled, and what its reconciler answered."""
+
+    ref: ObjectRef
+    action: Action
+
+
+class ControllerError(KubewatchError):
+    """What went wrong in a controller. It is yielded, not raised: the controller goes on, except after a RunnerError.
+
+    https://docs.rs/kube-runtime/latest/kube_runtime/controller/enum.Error.html
+    """
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class ReconcilerFailed(ControllerError):
+    """`reconcile` raised `error` for the object `ref`; the error policy has said what comes next.
+
+    `policy_error` is what the error policy raised in turn, if it did; the default policy took its place.
+    """
+
+    def __init__(self, ref: ObjectRef, error: BaseException, policy_error: BaseException | None = None) -> None:
+        policy = f"; its error policy: {_told(policy_error)}" if policy_error is not None else ""
+        super().__init__(f"{ref}: {_told(error)}{policy}")
+        self.ref = ref
+        self.error = error
+        self.policy_error = policy_error
+        self.__cause__ = policy_error or error
+
+
+class ObjectNotFound(ControllerError):
+    """`ref` was to be reconciled, and is not in the store.
+
+    Only for references that a mapper or `reconcile_on` gave: that an owner is gone already is nothing to report.
+    """
+
+    def __init__(self, ref: ObjectRef) -> None:
+        super().__init__(f"{ref} is not in the store: it was deleted, or is not among what the controller watches")
+        self.ref = ref
+
+
+class QueueError(ControllerError):
+    """A trigger, a mapper or a hook failed with `error`; the controller goes on, and the other triggers with it."""
+
+    def __init__(self, error: BaseException, where: str = "") -> None:
+        super().__init__(f"{where}: {_told(error)}" if where else _told(error))
+        self.error = error
+        self.__cause__ = error
+
+
+class RunnerError(ControllerError):
+    """The controller cannot work, and ends: `error` says why. A store that it waits for will never be ready."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"the controller ends: {_told(error)}")
+        self.error = error
+        self.__cause__ = error
+
+
+Result = Reconciled | ControllerError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `run_once` did.
+
+    >>> summary = Summary(reconciled=3)
+    >>> str(summary), summary.exit_code
+    ('3 reconciled', 0)
+    """
+
+    reconciled: int = 0
+    failed: tuple[ReconcilerFailed, ...] = ()
+    not_found: tuple[ObjectNotFound, ...] = ()
+    errors: tuple[QueueError | RunnerError, ...] = ()
+    unfinished: int = 0
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every object was reconciled. A watch that failed and recovered is no failure."""
+        fatal = any(isinstance(error, RunnerError) for error in self.errors)
+        return not (self.failed or self.unfinished or self.timed_out or fatal)
+
+    @property
+    def exit_code(self) -> int:
+        """For `sys.exit`: 0 when all went well, 1 when not."""
+        return 0 if self.ok else 1
+
+    def __str__(self) -> str:
+        counts = {
+            "reconciled": self.reconciled,
+            "failed": len(self.failed),
+            "not found": len(self.not_found),
+            "errors on the way": len(self.errors),
+            "not finished": self.unfinished,
+        }
+        told = [f"{count} {what}" for what, count in counts.items() if count or what == "reconciled"]
+        return ", ".join([*told, "timed out"] if self.timed_out else told)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _rebuilt(kind: type[ControllerError], args: tuple[Any, ...], state: dict[str, Any]) -> ControllerError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    error.__cause__ = state.get("policy_error") or state.get("error")
+    return error

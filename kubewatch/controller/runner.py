@@ -1,0 +1,235 @@
+"""`Runner`: one run of a controller: its threads, from the first pull to the last join.
+
+One thread for each trigger, one for each concurrent reconcile, and a keeper: it waits for the stores, opens the gate,
+waits for the end, and ends the others. So a controller ends also when nobody pulls.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+from kubewatch import freshness
+from kubewatch.errors import StaleAfterFork, WriterDropped
+from kubewatch.stop import Stop
+from kubewatch.store import Store
+
+from .queue import LONG, Queue
+from .relations import BULK, Main
+from .results import QueueError, Result, RunnerError
+from .signals import handled
+from .telemetry import Stats
+from .triggers import Opened, Trigger, pump
+from .worker import Worker
+
+logger = logging.getLogger(__name__)
+
+# Seconds. How often a thread that waits for a store looks whether it is to end; after how long it says that it waits;
+# how long the end waits for a foreign iterator, which nothing can stop.
+LOOK = 0.05
+COMPLAIN_AFTER = 10.0
+FOREIGN = 0.05
+
+
+class Runner:
+    """A controller's threads. `results` starts them, and ends them."""
+
+    def __init__(
+        self,
+        label: str,
+        main: Main[Any],
+        readers: Sequence[Store[Any]],
+        triggers: Sequence[Trigger],
+        queue: Queue,
+        worker: Worker,
+        concurrency: int,
+        stop: Stop,
+        *,
+        once: bool = False,
+        on_signal: bool = False,
+    ) -> None:
+        self.label = label
+        self._main = main
+        self._readers = readers
+        self._triggers = triggers
+        self._queue = queue
+        self._worker = worker
+        self._concurrency = concurrency
+        self._stop = stop
+        self._once = once
+        self._on_signal = on_signal
+        self._process = freshness.forks
+        self._forced = False
+        self.is_open = False
+        self.ended = False
+        self.unfinished = 0
+        self.timed_out = False
+        self._opened: list[Opened] = []
+        # Pumps that run; the one that makes it 0 has the queue drained. Guarded by the lock.
+        self._pumping = 0
+        self._lock = threading.Lock()
+        self._workers: list[threading.Thread] = []
+        self._pumps: list[tuple[threading.Thread, Opened]] = []
+
+    # The consumer's thread
+
+    def results(self) -> Iterator[Result]:
+        """What was reconciled, and what went wrong, as it ends. Closing it ends the controller, and joins its threads.
+
+        Raises StaleAfterFork when it is pulled in the child of the process in which it started.
+        """
+        self._process = freshness.forks
+        len(self._main.reader)  # raises StaleAfterFork for a store that is filled in the parent process
+        keeper = threading.Thread(target=self._keep, name=f"kubewatch {self.label}", daemon=True)
+        signals: AbstractContextManager[None] = handled(self.stop, self.force) if self._on_signal else nullcontext()
+        with signals:
+            try:
+                self._start(keeper)
+                while True:
+                    self._check_process()
+                    result = self._queue.pull()
+                    if result is None:
+                        return
+                    yield result
+            finally:
+                if self._process == freshness.forks:  # else the threads are the parent's
+                    self._finish(keeper)
+
+    def stop(self) -> None:
+        """End: what runs is waited for. Safe in signal handlers."""
+        self._stop.stop()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it has not been told to end, and the main store is still filled."""
+        return not (self.ended or self._stop.stopped or self._main.reader.closed)
+
+    def stats(self) -> Stats:
+        """The numbers at this moment."""
+        return self._queue.stats()
+
+    def force(self) -> None:
+        """Stop, and do not wait for what runs. Safe in signal handlers."""
+        self._forced = True
+        self._stop.stop()
+        self._queue.wake_consumer()
+
+    def time_out(self) -> None:
+        """`force`, and remember that it took too long."""
+        self.timed_out = not self.ended
+        self.force()
+
+    def _check_process(self) -> None:
+        if self._process != freshness.forks:
+            raise StaleAfterFork(
+                "this controller was started before a fork, which does not copy its threads: build it before, and "
+                "run it after"
+            )
+
+    def _start(self, keeper: threading.Thread) -> None:
+        self._opened = [trigger.open(partial(self._report, trigger.label)) for trigger in self._triggers]
+        self._pumping = len(self._opened)
+        keeper.start()
+        for number in range(self._concurrency):
+            name = f"kubewatch {self.label} worker {number + 1}"
+            thread = threading.Thread(target=self._worker.work, name=name, daemon=True)
+            self._workers.append(thread)
+            thread.start()
+        for trigger, opened in zip(self._triggers, self._opened, strict=True):
+            name = f"kubewatch {self.label} pump: {trigger.label}"
+            thread = threading.Thread(target=self._pump, args=(trigger, opened), name=name, daemon=True)
+            self._pumps.append((thread, opened))
+            thread.start()
+
+    def _finish(self, keeper: threading.Thread) -> None:
+        self._stop.stop()
+        if threading.current_thread() in self._threads():  # dropped by a reconciler, which cannot wait for itself
+            return
+        while keeper.is_alive():  # in slices, so that a signal's exception gets through on every system
+            keeper.join(1.0)
+        self._end()  # of threads that were started when the keeper had ended already
+
+    def _threads(self) -> list[threading.Thread]:
+        return [*self._workers, *(thread for thread, _ in self._pumps)]
+
+    # A pump's thread
+
+    def _report(self, label: str, error: BaseException) -> None:
+        self._queue.report(QueueError(error, label))
+
+    def _pump(self, trigger: Trigger, opened: Opened) -> None:
+        pump(trigger, opened, self._queue)
+        with self._lock:
+            self._pumping -= 1
+            last = not self._pumping
+        if last:
+            self._queue.drain()
+
+    # The keeper's thread
+
+    def _keep(self) -> None:
+        try:
+            if self._wait_for_stores():
+                if self._once:
+                    for obj in self._main.reader:
+                        self._queue.trigger(self._main.ref(obj), BULK)
+                    self._queue.drain()
+                self.is_open = True
+                self._queue.open()
+                while not self._stop.wait(LONG):
+                    pass
+        except BaseException as error:
+            logger.exception("the controller of %s ends", self.label)
+            self._queue.remark(RunnerError(error))
+        finally:
+            self._end()
+
+    def _wait_for_stores(self) -> bool:
+        """Whether all stores are ready; False when the controller is to end."""
+        began, complained = time.monotonic(), False
+        for reader in self._readers:
+            while not self._stop.stopped:
+                try:
+                    reader.wait_until_ready(LOOK)
+                    break
+                except TimeoutError as error:
+                    if not complained and time.monotonic() - began >= COMPLAIN_AFTER:
+                        complained = True
+                        logger.warning("the controller of %s waits for its stores: %s", self.label, error)
+                except (WriterDropped, StaleAfterFork) as error:
+                    if self._stop.stopped:
+                        return False
+                    logger.error("the controller of %s ends: %s", self.label, error)
+                    self._queue.remark(RunnerError(error))
+                    return False
+        return not self._stop.stopped
+
+    def _end(self) -> None:
+        """Begin nothing more, wait for what runs, and tell the consumer."""
+        self._stop.stop()
+        left = self._queue.stop()
+        self.unfinished = self.unfinished or left
+        for opened in self._opened:
+            opened.stop.stop()
+        for worker in self._workers:
+            _join(worker, lambda: self._forced)
+        for thread, opened in self._pumps:
+            deadline = time.monotonic() + FOREIGN
+            _join(thread, lambda: self._forced or (not opened.stoppable and time.monotonic() >= deadline))  # noqa: B023
+        self.ended = True
+        self._queue.end()
+
+
+def _join(thread: threading.Thread, enough: Callable[[], bool]) -> None:
+    """Wait for `thread` as long as it takes, unless that is `enough`."""
+    while thread.is_alive() and not enough():
+        if thread.ident is None:  # not started: a start before it failed
+            return
+        thread.join(LOOK)
+    if thread.is_alive():
+        logger.warning("%s is still busy; it ends by itself when it is done", thread.name)

@@ -1,0 +1,84 @@
+"""`RunningController`: a controller that works in the background of an application."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+from .results import Result
+from .runner import Runner
+from .telemetry import Stats
+
+logger = logging.getLogger(__name__)
+
+
+class RunningController:
+    """What `Controller.start` gives. A context manager that stops the controller; usable from any thread.
+
+    >>> with Controller(api).start(reconcile) as running:               # doctest: +SKIP
+    ...     app.run()
+    """
+
+    def __init__(self, runner: Runner, results: Iterator[Result], label: str) -> None:
+        self._runner = runner
+        self._results = results
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=f"kubewatch {label} results", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for _ in self._results:
+                pass
+        except BaseException as error:
+            self._error = error
+            logger.exception("the controller ended")
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End it: running reconciles finish, for `timeout` seconds at most (None: as long as it takes).
+
+        Returns whether it has ended. After `timeout` it is left to end by itself.
+        """
+        self._runner.stop()
+        return self.join(timeout)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for its end, `timeout` seconds at most; returns whether it has ended. Raises what ended it, if any."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        if self._error is not None:
+            raise self._error
+        return not self._thread.is_alive()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it works, or waits for its stores to be filled: for liveness probes."""
+        return self._thread.is_alive() and self._runner.healthy
+
+    @property
+    def ready(self) -> bool:
+        """Whether its stores are filled and it reconciles: for readiness probes."""
+        return self.healthy and self._runner.is_open
+
+    @property
+    def stats(self) -> Stats:
+        """Its numbers at this moment."""
+        return self._runner.stats()
+
+    def __enter__(self) -> RunningController:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "ready" if self.ready else "waiting for its stores" if self.healthy else "ended"
+        return f"<RunningController of {self._runner.label}, {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a running controller belongs to one process: start one in the other process")

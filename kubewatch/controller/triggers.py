@@ -1,0 +1,150 @@
+"""Triggers: the streams that tell a controller what to reconcile, each pumped into the queue by a thread of its own.
+
+What fails in one holds up no other: its errors become results, and it alone waits before it goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kubewatch import backoffs
+from kubewatch.config import Config
+from kubewatch.errors import DecodeFailed, FunctionFailed, InitialListFailed, StreamUsed, UnknownKind, WatchError
+from kubewatch.source import Source, named
+from kubewatch.stop import Stop
+from kubewatch.streams.fluent import EventStream, ObjectStream
+from kubewatch.streams.reflected import EventWriter
+from kubewatch.streams.retried import Failures, Policy
+from kubewatch.vitals import Vitals
+from kubewatch.watcher import watch_events
+
+from .queue import Queue
+from .relations import Relation
+from .results import QueueError
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[BaseException], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A trigger that runs: its items and errors, what stops it, and whether its thread can be relied on to end then."""
+
+    items: Iterator[Any]
+    stop: Stop
+    stoppable: bool = True
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A stream and what its items mean. `open` is called once, when the controller starts; it makes no request."""
+
+    label: str
+    relation: Relation
+    open: Callable[[Report], Opened]
+
+
+def watched(
+    api: Source[Any],
+    config: Config,
+    relation: Relation,
+    decode: Literal["applied_objects", "touched_objects"],
+    writer: EventWriter[Any] | None = None,
+) -> Trigger:
+    """A watch of the controller's own, built when it starts, so that a controller may be built before a fork."""
+    label = named(api)
+
+    def open(report: Report) -> Opened:
+        stop, vitals = Stop(), Vitals()
+        events = EventStream[Any](_for_ever(api, config, stop, vitals), stop=stop, vitals=vitals, label=label)
+        if writer is not None:
+            events = events.reflect(writer)
+        objects: ObjectStream[Any] = getattr(events, decode)()
+        objects = objects.backoff(jitter=backoffs.stretched, on_backoff=lambda details: report(details["exception"]))
+        return Opened(objects.in_band(), stop)
+
+    return Trigger(label, relation, open)
+
+
+def _for_ever(api: Source[Any], config: Config, stop: Stop, vitals: Vitals) -> Iterator[Any]:
+    """A watch that also outlives that the cluster does not know the kind, or not yet."""
+    while not stop.stopped:
+        try:
+            yield from watch_events(api, config, stop, vitals)
+        except UnknownKind as error:
+            failed = InitialListFailed(str(error), error)
+            vitals.failed(failed)
+            yield failed
+
+
+def streamed(stream: ObjectStream[Any], relation: Relation, stage: str) -> Trigger:
+    """A stream of the user's, which this takes; raises StreamUsed if it was taken before."""
+    opened = Opened(stream.in_band(), stream.stopper)
+    return Trigger(stream.label or stage, relation, lambda _: opened)
+
+
+def iterated(items: Iterable[Any], relation: Relation, stage: str) -> Trigger:
+    """Any iterable of the user's. One that blocks can be stopped only if it is an ObjectStream."""
+    if isinstance(items, ObjectStream):
+        return streamed(items, relation, stage)
+    opened = Opened(iter(items), Stop(), stoppable=False)
+    return Trigger(stage, relation, lambda _: opened)
+
+
+def pump(trigger: Trigger, opened: Opened, queue: Queue) -> None:
+    """Put what a trigger brings into the queue, until it ends or is stopped. Raises nothing."""
+    items, stop, label = opened.items, opened.stop, trigger.label
+    failures: Failures | None = None
+    try:
+        while not stop.stopped:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            except WatchError as error:
+                item = error
+            if not isinstance(item, WatchError):
+                failures = None
+                _map(trigger, item, queue)
+                continue
+            queue.report(QueueError(item, label))
+            if isinstance(item, (FunctionFailed, DecodeFailed)):
+                continue  # no waiting mends them
+            if failures is None:
+                failures = Failures(_POLICY, queue.clock.now, {"label": label})
+            seconds = failures.wait_after(item)
+            if seconds is None or stop.wait(seconds):
+                return
+    except StreamUsed as error:
+        queue.report(QueueError(error, label))
+    except BaseException as error:
+        logger.exception("%s raised %s: it triggers nothing any more; the others go on", label, type(error).__name__)
+        queue.report(QueueError(error, label))
+    finally:
+        _close(items, label)
+
+
+def _map(trigger: Trigger, item: Any, queue: Queue) -> None:
+    try:
+        for ref, reason in trigger.relation(item):
+            queue.trigger(ref, reason)
+    except BaseException as error:  # a mapper is the user's, and may raise anything
+        logger.warning("%s: the mapper failed, and the object triggers nothing", trigger.label, exc_info=True)
+        queue.report(QueueError(error, trigger.label))
+
+
+def _close(items: Iterator[Any], label: str) -> None:
+    close = getattr(items, "close", None)
+    if close is None:
+        return
+    try:
+        close()
+    except BaseException:
+        logger.exception("closing %s failed", label)
+
+
+_POLICY = Policy(backoffs.default, jitter=backoffs.stretched)
