@@ -82,8 +82,9 @@ def _check_type(resource: Resource, document: Json) -> None:
         what = _in_version(kind, (api_version or resource.api_version).rpartition("/")[2])
         raise bad_request(f"{what} a {resource.kind}: converting ({kind}) to ({resource.kind}): unknown conversion")
     if api_version and api_version != resource.api_version:
-        expected = f"does not match the expected API version ({resource.api_version})"
-        raise bad_request(f"the API version in the data ({api_version}) {expected}")
+        why = f"the API version in the data ({api_version}) does not match the expected API version"
+        what = "" if resource.custom else f"{_in_version(resource.kind, api_version)} a {resource.kind}: "
+        raise bad_request(f"{what}{why} ({resource.api_version})")
 
 
 def _in_version(kind: str, version: str) -> str:
