@@ -19,8 +19,7 @@ VERSION: Json = {
     "compiler": "",
     "platform": "linux/amd64",
 }
-_SUBRESOURCE_KINDS = {
-    "binding": ("", "v1", "Binding"),
+SUBRESOURCE_KINDS = {
     "eviction": ("policy", "v1", "Eviction"),
     "scale": ("autoscaling", "v1", "Scale"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
@@ -93,9 +92,9 @@ def api_resources(kinds: Kinds, group: str, version: str) -> Json | None:
 
 
 def _subresource_kind(resource: Resource, name: str) -> Json:
-    if name not in _SUBRESOURCE_KINDS:
+    if name not in SUBRESOURCE_KINDS:
         return {"kind": resource.kind}
-    group, version, kind = _SUBRESOURCE_KINDS[name]
+    group, version, kind = SUBRESOURCE_KINDS[name]
     return {"group": group, "version": version, "kind": kind}
 
 
@@ -145,7 +144,7 @@ def _aggregated_resource(resource: Resource) -> Json:
 
 
 def _aggregated_subresource(resource: Resource, name: str) -> Json:
-    group, version, kind = _SUBRESOURCE_KINDS.get(name, (resource.group, resource.version, resource.kind))
+    group, version, kind = SUBRESOURCE_KINDS.get(name, (resource.group, resource.version, resource.kind))
     return {
         "subresource": name,
         "responseKind": {"group": group, "version": version, "kind": kind},

@@ -72,7 +72,7 @@ def decode_object(body: bytes, api_version: str, kind: str) -> Json:
     message = table().kinds.get(found)
     if message is None:
         raise Malformed(f'no kind "{kind}" is registered for version "{api_version}"')
-    fields = decode_message(message, payload(unknown.get(2, ())), table().messages)
+    fields: Json = decode_message(message, payload(unknown.get(2, ())), table().messages)
     return {"kind": kind, "apiVersion": api_version} | fields
 
 

@@ -121,7 +121,7 @@ def evict(cluster: Cluster, resource: Resource, namespace: str, name: str, body:
 def token(account: Entry, body: Any) -> Json:
     """A token of a service account, which nobody checks."""
     spec = dict((body.get("spec") or {}) if isinstance(body, dict) else {})
-    spec.setdefault("expirationSeconds", 3600)
+    spec["expirationSeconds"] = spec.get("expirationSeconds") or 3600
     expires = datetime.now(timezone.utc) + timedelta(seconds=spec["expirationSeconds"])
     return {
         "kind": "TokenRequest",

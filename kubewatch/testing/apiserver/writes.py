@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from . import subresources
+from . import protobuf, subresources
 from .cluster import Cluster, WriteOptions
 from .crd import check_strictly
 from .deletion import DeleteOptions
+from .discovery import SUBRESOURCE_KINDS
 from .forms import renderer_for
 from .kinds import Resource
 from .listing import list_page, read_options
+from .protobuf_wire import Malformed
 from .render import Renderer, WholeRenderer
 from .routes import Route, is_true
 from .status import ApiError, bad_request, cause, invalid, required, success, unsupported_media_type
@@ -41,7 +43,7 @@ class Writes:
         if route.subresource in _SPECIAL:
             return self._special(request, route)
         if route.resource.verbs == ("create",):
-            return _created(subresources.review(route.resource, _body(request)))
+            return _created(subresources.review(route.resource, _body(request, route)))
         verbs: Mapping[str, Callable[[Request, Route], Response]] = {
             "create": self._create,
             "update": self._update,
@@ -53,14 +55,14 @@ class Writes:
 
     def _create(self, request: Request, route: Route) -> Response:
         renderer = renderer_for(request, route.resource, listing=False)
-        body = _checked(request, route, _body(request))
+        body = _checked(request, route, _body(request, route))
         entry = self._cluster.create(route.resource, route.namespace, body, _options(request, route))
         return Response(201, renderer.one(entry) + b"\n")
 
     def _update(self, request: Request, route: Route) -> Response:
         renderer = renderer_for(request, route.resource, listing=False)
         options = _options(request, route)
-        body = _checked(request, route, _body(request))
+        body = _checked(request, route, _body(request, route))
         entry, created = self._cluster.replace(route.resource, route.namespace, route.name, body, options)
         return _written(renderer, entry, created)
 
@@ -82,7 +84,7 @@ class Writes:
         resource, namespace, name, cluster = route.resource, route.namespace, route.name, self._cluster
         if route.subresource == "scale":
             return self._scale(request, route)
-        entry, body = cluster.get(resource, namespace, name), _body(request)
+        entry, body = cluster.get(resource, namespace, name), _body(request, route)
         if route.subresource == "token":
             return _created(subresources.token(entry, body))
         if route.subresource == "eviction":
@@ -97,7 +99,7 @@ class Writes:
             if route.verb == "patch":
                 scale = _change(_media_type(request), resource, _decoded(request))(scale)
             else:
-                scale = _body(request)
+                scale = _body(request, route)
             entry = subresources.scale_to(cluster, resource, entry, scale, _options(request, route))
             scale = subresources.scale_of(resource, cluster.whole(resource, entry))
         return Response(200, msgspec.json.encode(scale) + b"\n")
@@ -139,12 +141,25 @@ def _media_type(request: Request) -> str:
     return kind
 
 
-def _body(request: Request) -> Json:
+def _body(request: Request, route: Route) -> Json:
     kind = request.header("content-type").partition(";")[0].strip()
+    if kind == protobuf.MEDIA_TYPE and (route.subresource in _SPECIAL or not route.resource.custom):
+        resource = route.resource
+        group, version, name = SUBRESOURCE_KINDS.get(
+            route.subresource, (resource.group, resource.version, resource.kind)
+        )
+        return _from_protobuf(request, f"{group}/{version}".lstrip("/"), name)
     if kind not in ("application/json", ""):
         raise unsupported_media_type()
     document: Json = _decoded(request)
     return document
+
+
+def _from_protobuf(request: Request, api_version: str, kind: str) -> Json:
+    try:
+        return protobuf.decode_object(request.body, api_version, kind)
+    except Malformed as error:
+        raise bad_request(str(error)) from error
 
 
 def _checked(request: Request, route: Route, body: Json) -> Json:
@@ -216,7 +231,10 @@ def _dry_run(value: str, kind: str) -> bool:
 def _delete_options(request: Request) -> DeleteOptions:
     """From the body if there is one, else from the query."""
     query = request.query
-    body = _decoded(request) if request.body.strip() else {}
+    if request.header("content-type").startswith(protobuf.MEDIA_TYPE) and request.body:
+        body = _from_protobuf(request, "meta.k8s.io/v1", "DeleteOptions")
+    else:
+        body = _decoded(request) if request.body.strip() else {}
     if not isinstance(body, dict):
         raise bad_request("the body is no DeleteOptions object")
     preconditions = body.get("preconditions") or {}
