@@ -35,6 +35,7 @@ _KEPT_METADATA = (
     "generateName",
     "namespace",
 )
+_PART_OF_SUBRESOURCE = {"status": "status", "approval": "status", "finalize": "spec"}
 _IDENTITY = ("apiVersion", "kind", "metadata")
 _NEVER_SENT = (*_KEPT_METADATA[:5], "resourceVersion", "selfLink")
 
@@ -254,8 +255,8 @@ class Cluster:
     def _merged(self, resource: Resource, old: Json, document: Json, options: WriteOptions) -> Json:
         """What an update may change, from ``document``; the rest from ``old``."""
         metadata, kept = document["metadata"], old["metadata"]
-        if options.subresource in ("status", "finalize"):
-            part = "status" if options.subresource == "status" else "spec"
+        part = _PART_OF_SUBRESOURCE.get(options.subresource)
+        if part is not None:
             merged = {key: value for key, value in old.items() if key != part}
             if part in document:
                 merged[part] = document[part]

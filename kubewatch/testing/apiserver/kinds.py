@@ -156,6 +156,8 @@ _BUILT_IN: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("ServiceAccount", "serviceaccounts", "sa", "d"),
     ),
     "admissionregistration.k8s.io/v1": (
+        ("MutatingAdmissionPolicy", "mutatingadmissionpolicies", "", "cgv"),
+        ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", "", "cgv"),
         ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "", "cgv"),
         ("ValidatingAdmissionPolicy", "validatingadmissionpolicies", "", "csgv"),
         ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", "", "cgv"),
@@ -241,6 +243,7 @@ _FIELDS: dict[str, Mapping[str, str]] = {
 _EXTRA_SUBRESOURCES = {
     "pods": ("binding", "ephemeralcontainers", "eviction", "resize"),
     "namespaces": ("finalize",),
+    "certificatesigningrequests": ("approval",),
     "serviceaccounts": ("token",),
 }
 _ORPHANING = ("jobs", "replicationcontrollers")
@@ -264,7 +267,7 @@ def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
         namespaced="c" not in traits,
         short_names=tuple(short_names.split()),
         categories=categories,
-        verbs=("create",) if "o" in traits else ALL_VERBS,
+        verbs=_verbs(plural, traits),
         subresources=tuple(sorted(subresources)),
         singular=kind.lower(),
         stored_in=_COLLECTIONS.get((group, plural), (group, plural)),
@@ -279,6 +282,12 @@ def _built_in(api_version: str, row: tuple[str, str, str, str]) -> Resource:
         conversion=CONVERSIONS.get(f"{api_version}/{plural}"),
         scale=ScalePaths() if "S" in traits else None,
     )
+
+
+def _verbs(plural: str, traits: str) -> tuple[str, ...]:
+    if "o" in traits:
+        return ("create",)
+    return tuple(verb for verb in ALL_VERBS if (plural, verb) != ("namespaces", "deletecollection"))
 
 
 def built_in_resources() -> list[Resource]:
