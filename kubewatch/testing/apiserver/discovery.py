@@ -20,6 +20,7 @@ VERSION: Json = {
     "platform": "linux/amd64",
 }
 SUBRESOURCE_KINDS = {
+    "binding": ("", "v1", "Binding"),
     "eviction": ("policy", "v1", "Eviction"),
     "scale": ("autoscaling", "v1", "Scale"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
@@ -95,6 +96,8 @@ def _subresource_kind(resource: Resource, name: str) -> Json:
     if name not in SUBRESOURCE_KINDS:
         return {"kind": resource.kind}
     group, version, kind = SUBRESOURCE_KINDS[name]
+    if (group, version) == (resource.group, resource.version):
+        return {"kind": kind}
     return {"group": group, "version": version, "kind": kind}
 
 
