@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from kubewatch.client import Client
-
     from kubewatch.testing import ApiServer, EnvTest
+
+# How long an example takes says something of the machine, nothing of the code.
+settings.register_profile("kubewatch", deadline=None)
+settings.load_profile("kubewatch")
 
 _numbers = itertools.count(1)
 

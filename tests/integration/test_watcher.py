@@ -170,7 +170,7 @@ def test_one_object_of_many_namespaces_is_refused(client: Client, api: Api[Objec
 def test_an_unknown_kind_is_an_error_that_says_so(client: Client) -> None:
     with watcher(Api("v1", "Pood", client=client)).default_backoff().until(seconds=PATIENCE) as stream:
         assert str(next(stream)) == "Init"
-        with pytest.raises(UnknownKind, match="pods"):
+        with pytest.raises(UnknownKind, match="Did you mean v1 Pod"):
             next(stream)
 
 
