@@ -51,7 +51,7 @@ from .misread import SHOWN, malformed, undecodable
 from .params import ListParams, WatchParams
 from .patience import FEW, Patience
 from .source import Source, named
-from .versions import expired, version_of
+from .versions import expired, key_in, version_of
 from .vitals import Vitals
 
 T = TypeVar("T")
@@ -279,10 +279,10 @@ class Machine(Generic[T]):
         if type_ == "DELETED":
             # No event between Init and InitDone can say so: it is said once those that exist are complete.
             log.info("a %s was deleted among the initial events of its watch", self._source.kind, extra=self._extra)
-            self._deleted[_key(raw)] = obj
+            self._deleted[key_in(raw)] = obj
             return ()
         if self._deleted:
-            self._deleted.pop(_key(raw), None)
+            self._deleted.pop(key_in(raw), None)
         return (InitApply(obj),)
 
     def _bookmark(self, bookmark: Bookmark) -> Iterable[Event[T] | WatchError]:
@@ -398,8 +398,3 @@ class Machine(Generic[T]):
             why,
             extra=self._extra,
         )
-
-
-def _key(raw: bytes) -> tuple[str, str]:
-    found = salvage(raw)
-    return found.namespace or "", found.name or ""

@@ -1,6 +1,6 @@
-"""resourceVersions: where to find one in what a server sent, and when it no longer counts.
+"""resourceVersions and keys: where to find them in what a server sent, and when a version no longer counts.
 
-They are opaque: only a server can say which of two is newer.
+Versions are opaque: only a server can say which of two is newer.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 """
 
@@ -16,6 +16,12 @@ def version_of(obj: object, raw: bytes) -> str:
     if isinstance(obj, (Object, PartialObjectMeta)):
         return obj.metadata.resource_version
     return salvage(raw).resource_version or ""
+
+
+def key_in(raw: bytes) -> tuple[str, str]:
+    """Namespace and name in the JSON of an object, empty where it has none; never raises."""
+    found = salvage(raw)
+    return found.namespace or "", found.name or ""
 
 
 def expired(answer: ApiError | Status) -> bool:
