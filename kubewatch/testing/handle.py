@@ -70,7 +70,7 @@ class ApiServer:
             if self._tls is not None:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(*self._tls)
-            http = HttpServer(self._app.handle, tls=context)
+            http = HttpServer(self._app.handle, tls=context, on_abandoned=self._app.stop)
             http.start()
             self._pid = os.getpid()
             self._http = http

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ from .writes import Writes
 
 Json = dict[str, Any]
 
+_log = logging.getLogger(__name__)
 _GZIP_FROM = 128 * 1024  # bytes
 
 
@@ -156,6 +158,7 @@ class App:
         except ApiError as error:
             answered = Response(error.code, error.body, error.headers)
         except Exception as error:  # the server must answer, as the real one does
+            _log.exception("the server failed on %s %s", request.method, request.path)
             status = failure(500, "InternalError", f"Internal error occurred: {error!r}")
             answered = Response(500, msgspec.json.encode(status))
         if isinstance(answered, Response):

@@ -139,7 +139,7 @@ class Cluster:
             metadata["generation"] = 1
         if resource.resets_status:
             document.pop("status", None)
-        defaults.fill_in(resource, document, creating=True)
+        defaults.fill_in(resource, document)
 
     def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
         if not resource.namespaced:
@@ -272,7 +272,7 @@ class Cluster:
                 metadata[key] = kept[key]
         if resource.is_namespaces:
             document["spec"] = old.get("spec", {})
-        defaults.fill_in(resource, document, creating=False)
+        defaults.fill_in(resource, document)
         if resource.generation and _desired(resource, document) != _desired(resource, old):
             metadata["generation"] = kept.get("generation", 0) + 1
         return document
@@ -319,11 +319,12 @@ class Cluster:
                 None if old is None else _only(old, changed),
                 _only(document, changed),
                 manager=options.manager,
-                now=self.now(),
+                now=self.now() if options.subresource != "scale" else "",  # a Scale object knows no times
                 subresource=options.subresource,
                 schema=resource.merge_rules,
             )
             document["metadata"] = managed["metadata"]
+        defaults.allot(resource, document, creating=previous is None)
         if previous is not None and document == old:
             return previous
         if options.dry_run:

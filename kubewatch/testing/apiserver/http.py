@@ -7,16 +7,21 @@ a ``Request`` into a ``Response`` or a ``Stream``.
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import socket
 import ssl
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .connection import Connection, Handler
+
+_log = logging.getLogger(__name__)
+_MAIN_THREAD_CHECK = 500  # milliseconds
 
 
 @dataclass(eq=False)
@@ -28,6 +33,7 @@ class HttpServer:
     port: int = 0
     tls: ssl.SSLContext | None = None
     name: str = "kubewatch-apiserver"
+    on_abandoned: Callable[[], None] = lambda: None  # called when the program's main thread has ended without stop()
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards the fields below
     _connections: dict[Connection, threading.Thread] = field(default_factory=dict)
     _ended: list[threading.Thread] = field(default_factory=list)
@@ -52,6 +58,12 @@ class HttpServer:
             self._stopping = True
         self._wake()
         self._thread.join()  # no connection comes after this
+        self._end_connections()
+        self._listener.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _end_connections(self) -> None:
         with self._lock:
             open_now = dict(self._connections)
         for connection in open_now:
@@ -59,9 +71,6 @@ class HttpServer:
         for thread in open_now.values():
             thread.join()
         self._join_ended()
-        self._listener.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
 
     def drop_in_child(self) -> None:
         """After a fork: closes the child's copies of every descriptor; the threads did not come along."""
@@ -106,13 +115,24 @@ class HttpServer:
                 watched = dict(self._watched)
             for descriptor in watched:
                 poller.register(descriptor, select.POLLIN)
-            for descriptor, _ in poller.poll():
+            ready = poller.poll(_MAIN_THREAD_CHECK)
+            if not ready and not threading.main_thread().is_alive():
+                self._abandon()
+                return
+            for descriptor, _ in ready:
                 if descriptor == self._wake_read:
                     os.read(self._wake_read, 4096)
                 elif descriptor == self._listener.fileno():
                     self._accept()
                 else:
                     self._check(descriptor, watched[descriptor])
+
+    def _abandon(self) -> None:
+        """The program wants to end and waits for our threads: better late than never."""
+        _log.warning("the API server on port %d was never stopped: stop() it, or use it in a with statement", self.port)
+        self._listener.close()
+        self._end_connections()
+        self.on_abandoned()
 
     def _accept(self) -> None:
         try:

@@ -25,13 +25,22 @@ def default(document: Json, **values: Any) -> None:
             document[key] = value
 
 
-def fill_pod(document: Json, creating: bool) -> None:
+def fill_pod(document: Json) -> None:
     spec = part(document, "spec")
     fill_pod_spec(spec)
-    default(spec, enableServiceLinks=True, preemptionPolicy="PreemptLowerPriority", priority=0)
-    if creating:
-        default(spec, tolerations=[_tolerates("not-ready"), _tolerates("unreachable")])
-        document["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+    default(spec, enableServiceLinks=True)
+    for container in _containers(spec):
+        resources = container["resources"]
+        if resources.get("limits"):  # who says only where it ends asks for all of it
+            resources["requests"] = resources["limits"] | (resources.get("requests") or {})
+
+
+def allot_pod(document: Json) -> None:
+    """What a new pod has by no wish of its own."""
+    spec = document["spec"]
+    default(spec, preemptionPolicy="PreemptLowerPriority", priority=0)
+    default(spec, tolerations=[_tolerates("not-ready"), _tolerates("unreachable")])
+    document["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
 
 
 def fill_pod_spec(spec: Json) -> None:

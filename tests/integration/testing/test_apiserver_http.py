@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -238,7 +240,14 @@ class TestStop:
         with pytest.raises(RuntimeError, match="not running"):
             _ = server.url
 
+    def test_a_program_that_forgot_to_stop_it_still_ends(self) -> None:
+        program = "from kubewatch.testing import ApiServer; ApiServer().start()"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0
+        assert b"was never stopped" in done.stderr
 
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # newer Pythons warn of what is tested here
 class TestFork:
     def test_a_child_neither_holds_nor_stops_the_server(self) -> None:
         with ApiServer() as server:
