@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kubewatch.objects import PartialObjectMeta
-from kubewatch.testing.apiserver.builtin_columns import BUILTIN
-from kubewatch.testing.apiserver.columns import AGE, NAME, Column, field, get, of
+from kubewatch.printing.builtin_columns import BUILTIN
+from kubewatch.printing.columns import AGE, NAME, Column, field, get, of
 
 from .text import harmless
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from kubewatch.testing.apiserver.columns import Column
+from kubewatch.printing.columns import Column
 
 from .changes import Change, What
 from .columns import Shape, cells, columns_for, room

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from kubewatch.printing.builtin_columns import columns_of
+from kubewatch.printing.columns import custom_columns
 from kubewatch.testing.apiserver.accept import Form, NotAcceptable, negotiate
-from kubewatch.testing.apiserver.builtin_columns import columns_of
 from kubewatch.testing.apiserver.builtin_schemas import is_builtin
-from kubewatch.testing.apiserver.columns import custom_columns
 
 __all__ = ["Form", "NotAcceptable", "negotiate", "to_partial", "to_partial_list", "to_table"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kubewatch.cli.columns import Shape, cells, columns_for
 from kubewatch.decode import decode_object
-from kubewatch.testing.apiserver.builtin_columns import BUILTIN
+from kubewatch.printing.builtin_columns import BUILTIN
 
 from .objects import make, make_partial, pod
 

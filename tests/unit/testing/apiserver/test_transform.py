@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewatch.testing.apiserver.ages import human_duration
-from kubewatch.testing.apiserver.json_path import first
+from kubewatch.printing.ages import human_duration
+from kubewatch.printing.json_path import first
 from kubewatch.testing.apiserver.transform import (
     Form,
     NotAcceptable,

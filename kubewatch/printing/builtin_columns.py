@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from kubewatch.testing.apiserver import cells
-from kubewatch.testing.apiserver.cluster_columns import CLUSTER
-from kubewatch.testing.apiserver.columns import AGE, NAME, Column, age_of, field, get, of
-from kubewatch.testing.apiserver.pod_status import POD_COLUMNS
+from kubewatch.printing import cells
+from kubewatch.printing.cluster_columns import CLUSTER
+from kubewatch.printing.columns import AGE, NAME, Column, age_of, field, get, of
+from kubewatch.printing.pod_status import POD_COLUMNS
 
 
 def columns_of(kind: str, group: str) -> Sequence[Column]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from kubewatch.testing.apiserver.ages import age, human_duration, parse
-from kubewatch.testing.apiserver.columns import Cell, Column, Json, get, of
-from kubewatch.testing.apiserver.json_path import first
+from kubewatch.printing.ages import age, human_duration, parse
+from kubewatch.printing.columns import Cell, Column, Json, get, of
+from kubewatch.printing.json_path import first
 
 
 def count(*paths: str) -> Cell:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kubewatch.testing.apiserver import cells
-from kubewatch.testing.apiserver.ages import human_duration
-from kubewatch.testing.apiserver.columns import AGE, NAME, Cell, Column, Json, field, get, of
+from kubewatch.printing import cells
+from kubewatch.printing.ages import human_duration
+from kubewatch.printing.columns import AGE, NAME, Cell, Column, Json, field, get, of
 
 _WEBHOOKS = [NAME, Column("Webhooks", cells.count("webhooks"), "integer"), AGE]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kubewatch.testing.apiserver.ages import age
-from kubewatch.testing.apiserver.json_path import first
+from kubewatch.printing.ages import age
+from kubewatch.printing.json_path import first
 
 Json = dict[str, Any]
 Cell = Callable[[Json, datetime], Any]

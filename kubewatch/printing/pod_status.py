@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from kubewatch.testing.apiserver.ages import age
-from kubewatch.testing.apiserver.columns import AGE, NAME, Column, Json, field, get, of
+from kubewatch.printing.ages import age
+from kubewatch.printing.columns import AGE, NAME, Column, Json, field, get, of
 
 
 def _sidecars(pod: Json) -> set[str]:
