@@ -296,8 +296,9 @@ class Machine(Generic[T]):
         if not bookmark.resource_version:
             return self._no_version("the end bookmark of the initial events of")
         self.state = State.WATCHING
-        self.version = self.vitals.resource_version = bookmark.resource_version
-        self._unfinished = 0
+        self.version, self._unfinished = bookmark.resource_version, 0
+        if not self._deleted:
+            self.vitals.resource_version = self.version
         return (InitDone(), *(Delete(obj) for obj in self._deleted.values()))
 
     def _status(self, status: Status) -> Iterable[WatchError]:
@@ -345,9 +346,8 @@ class Machine(Generic[T]):
         failure = undecodable(self._source.kind, raw, error)
         self.vitals.dropped += 1
         self.vitals.last_error = failure
-        log.info(
-            "%s", failure, extra=self._extra | {"namespace": failure.namespace, "object_name": failure.object_name}
-        )
+        where = {"namespace": failure.namespace, "object_name": failure.object_name}
+        log.info("%s", failure, extra=self._extra | where)
         return failure
 
     def _no_version(self, which: str) -> Iterable[WatchError]:

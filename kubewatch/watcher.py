@@ -186,6 +186,8 @@ def _follow(
     lived = clock() - opened
     if failure is None:
         yield from machine.ended("closed", lived, fruitful, lines.rest())
+        if machine.state is State.INIT_LISTED:
+            vitals.resource_version = machine.version  # the rest may have been an event
     elif isinstance(failure, IdleTimeout):
         yield from machine.ended("idle", lived, fruitful)
     else:

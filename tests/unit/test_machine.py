@@ -421,6 +421,16 @@ def test_what_was_deleted_among_the_initial_events_is_deleted_after_them() -> No
     assert items == ["InitApply(a)", "InitApply(b)", "InitApply(b)", "InitDone", "Delete(a)"]
 
 
+def test_what_was_deleted_in_a_broken_round_is_forgotten_with_it() -> None:
+    """Improvement 1: a restart discards all that came before."""
+    machine = initial()
+    list(machine.line(deleted("a", 3)))
+    list(machine.ended("closed", 9.0, False))
+    list(machine.started())
+    lines = [added("a", 5), bookmark(9, end=True)]
+    assert [shown(item) for each in lines for item in machine.line(each)] == ["InitApply(a)", "InitDone"]
+
+
 # Storms, silence and falling back
 
 

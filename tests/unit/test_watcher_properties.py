@@ -44,7 +44,6 @@ class Cluster:
         self.objects: dict[str, int] = {}
         self.history: list[tuple[int, str, str]] = []  # version, type, name
         self.requests = 0
-        self.caught_up = False
         self._snapshots: dict[str, tuple[int, list[tuple[str, int]]]] = {}
         self.stop = Stop(self.clock)
         for _ in range(5):
@@ -63,6 +62,16 @@ class Cluster:
         else:
             self.objects[name] = self.version
         self.history.append((self.version, type_, name))
+
+    def at(self, version: int) -> dict[str, str]:
+        """The objects as they were at a version."""
+        objects: dict[str, str] = {}
+        for at, type_, name in self.history:
+            if at <= version:
+                objects[name] = str(at)
+                if type_ == "DELETED":
+                    del objects[name]
+        return objects
 
     def live(self) -> None:
         """Time passes."""
@@ -172,13 +181,14 @@ class Body:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.randoms(use_true_random=False), st.sampled_from([("list_watch", 2), ("list_watch", None), ("streaming", 2)]))
+@given(st.randoms(use_true_random=True), st.sampled_from([("list_watch", 2), ("list_watch", None), ("streaming", 2)]))
 def test_who_applies_the_events_ends_up_with_what_the_server_has(
     dice: random.Random, how: tuple[Any, int | None]
 ) -> None:
     """Pain 5: whatever was missed while a watch was broken, no deletion and no change is lost.
 
-    And each object's versions come in order, and no live change comes twice.
+    And each object's versions come in order, no live change comes twice, and at every moment what is held is what the
+    server had at the version that the vitals claim.
     """
     cluster = Cluster(dice)
     vitals = Vitals(cluster.clock)
@@ -186,7 +196,12 @@ def test_who_applies_the_events_ends_up_with_what_the_server_has(
     store: dict[str, str] = {}
     aside: dict[str, str] = {}
     newest: dict[str, int] = {}
+    settling = False
     for item in watch_events(cluster, config, cluster.stop, vitals):
+        # InitDone, with the deletions that may follow it at once, is what makes the claim of its round true.
+        settling = isinstance(item, InitDone) or (settling and isinstance(item, Delete))
+        if vitals.resource_version is not None and not settling:
+            assert store == cluster.at(int(vitals.resource_version))
         match item:
             case Init():
                 aside, newest = {}, {}
@@ -195,7 +210,6 @@ def test_who_applies_the_events_ends_up_with_what_the_server_has(
                 newest[obj.name] = int(obj.resource_version)
             case InitDone():
                 store = aside
-                assert vitals.resource_version is not None
             case Apply(obj):
                 store[obj.name] = obj.resource_version
                 assert newest.get(obj.name, 0) < int(obj.resource_version)
@@ -205,5 +219,5 @@ def test_who_applies_the_events_ends_up_with_what_the_server_has(
                 assert newest.get(obj.name, 0) < int(obj.resource_version)
             case WatchError():
                 assert vitals.last_error is item
-    assert store == {name: str(version) for name, version in cluster.objects.items()}
     assert vitals.resource_version == str(cluster.version)
+    assert store == cluster.at(cluster.version)
