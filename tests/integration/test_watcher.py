@@ -201,7 +201,7 @@ def test_stop_from_another_thread_ends_a_silent_watch(api: Api[Object], mine: Co
         stream.stop()
         reader.join(PATIENCE)
         assert not reader.is_alive()
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < PATIENCE / 3
 
 
 def test_stop_ends_a_backoff_pause(client: Client, namespace: str) -> None:
@@ -278,7 +278,7 @@ def test_an_interrupt_ends_a_script_at_once(api_server: ApiServer | EnvTest, nam
         script.communicate()
     assert "KeyboardInterrupt" in errors
     assert script.returncode == -signal.SIGINT
-    assert time.monotonic() - before < 5.0
+    assert time.monotonic() - before < PATIENCE / 3
 
 
 # Forks
