@@ -122,6 +122,11 @@ class Api(Generic[T]):
         return self._target.resource
 
     @property
+    def namespaced(self) -> bool | None:
+        """Whether the kind has namespaces; None as long as no request has found it out."""
+        return self._target.found.namespaced if self._target.found is not None else None
+
+    @property
     def decode(self) -> Decode[T]:
         """The JSON of one object, its API version and kind -> the object, in the class that this Api is of."""
         return self._decode

@@ -163,8 +163,12 @@ def test_one_object_is_followed(api: Api[Object]) -> None:
 def test_one_object_of_many_namespaces_is_refused(client: Client, api: Api[Object]) -> None:
     api.create(config_map("one"))
     everywhere = Api("v1", "ConfigMap", client=client)
+    assert everywhere.namespaced is None
     with pytest.raises(InvalidInput, match="namespace="), watch_object(everywhere, "one").until(PATIENCE) as states:
         next(states)
+    assert everywhere.namespaced is True
+    with pytest.raises(InvalidInput, match="namespace="):
+        watch_object(everywhere, "one")
 
 
 def test_an_unknown_kind_is_an_error_that_says_so(client: Client) -> None:
