@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -300,7 +300,7 @@ class Controller(Generic[T]):
         context: C | None = None,
         *,
         executor: Executor | None = None,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """What was reconciled and what went wrong, as it ends: a generator, which works while it is pulled.
 
         - `reconcile(obj, context)` returns an `Action`. What it raises goes to the error policy, and is yielded as
@@ -387,7 +387,7 @@ class Controller(Generic[T]):
         executor: Executor | None,
         *,
         once: bool = False,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         _check_function("reconcile", reconcile)
         if error_policy is not None:
             _check_function("error_policy", error_policy)

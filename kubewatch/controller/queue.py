@@ -20,8 +20,10 @@ from .results import Result
 from .scheduler import Reason, Request, Scheduler
 from .telemetry import Stats
 
-# Seconds: a wait without a limit.
+# Seconds: a wait without a limit, and one on the main thread. A signal that comes in the moment before a thread falls
+# asleep does not wake it: its handler runs when the wait ends.
 LONG = 86_400.0
+SIGNALLED = 0.1
 
 
 class Queue:
@@ -136,6 +138,7 @@ class Queue:
 
     def pull(self) -> Result | None:
         """The next result; None at the end. Interruptible by signals."""
+        seconds = SIGNALLED if threading.current_thread() is threading.main_thread() else LONG
         while True:
             with self._lock:
                 if self._results:
@@ -146,7 +149,7 @@ class Queue:
                     return result
                 if self._ended:
                     return None
-            self._bell.wait(LONG)
+            self._bell.wait(seconds)
 
     # Its life
 
@@ -221,7 +224,7 @@ class Queue:
 
     def _relieve(self) -> None:
         """A worker got work: wake another if there is more to do, or nobody keeps the time."""
-        if self._idle and (not self._timekeeper or self._scheduler.ready):
+        if self._scheduler.ready or (self._idle and not self._timekeeper):
             self._wake_one()
 
     def _wake_one(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from kubewatch.errors import StaleAfterFork, WriterDropped
 from kubewatch.stop import Stop
 from kubewatch.store import Store
 
-from .queue import LONG, Queue
+from .queue import LONG, SIGNALLED, Queue
 from .relations import BULK, Main
 from .results import QueueError, Result, RunnerError
 from .signals import handled
@@ -30,10 +30,10 @@ from .worker import Worker
 logger = logging.getLogger(__name__)
 
 # Seconds. How often a thread that waits for a store looks whether it is to end; after how long it says that it waits;
-# how long the end waits for a foreign iterator, which nothing can stop.
+# how long the end waits for a thread that nothing can stop, in case it is idle.
 LOOK = 0.05
 COMPLAIN_AFTER = 10.0
-FOREIGN = 0.05
+GRACE = 0.05
 
 
 class Runner:
@@ -70,6 +70,7 @@ class Runner:
         self.unfinished = 0
         self.timed_out = False
         self._opened: list[Opened] = []
+        self._begun = threading.Event()
         # Pumps that run; the one that makes it 0 has the queue drained. Guarded by the lock.
         self._pumping = 0
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class Runner:
 
     # The consumer's thread
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """What was reconciled, and what went wrong, as it ends. Closing it ends the controller, and joins its threads.
 
         Raises StaleAfterFork when it is pulled in the child of the process in which it started.
@@ -135,6 +136,12 @@ class Runner:
         self._opened = [trigger.open(partial(self._report, trigger.label)) for trigger in self._triggers]
         self._pumping = len(self._opened)
         keeper.start()
+        try:
+            self._start_others()
+        finally:
+            self._begun.set()
+
+    def _start_others(self) -> None:
         for number in range(self._concurrency):
             name = f"kubewatch {self.label} worker {number + 1}"
             thread = threading.Thread(target=self._worker.work, name=name, daemon=True)
@@ -150,9 +157,10 @@ class Runner:
         self._stop.stop()
         if threading.current_thread() in self._threads():  # dropped by a reconciler, which cannot wait for itself
             return
-        while keeper.is_alive():  # in slices, so that a signal's exception gets through on every system
-            keeper.join(1.0)
-        self._end()  # of threads that were started when the keeper had ended already
+        if keeper.ident is None:  # it could not be started, and nothing else was
+            self._end()
+        while keeper.is_alive():  # in slices, for signals
+            keeper.join(SIGNALLED)
 
     def _threads(self) -> list[threading.Thread]:
         return [*self._workers, *(thread for thread, _ in self._pumps)]
@@ -173,6 +181,7 @@ class Runner:
     # The keeper's thread
 
     def _keep(self) -> None:
+        self._begun.wait()  # so that it knows whom to join
         try:
             if self._wait_for_stores():
                 if self._once:
@@ -212,24 +221,22 @@ class Runner:
     def _end(self) -> None:
         """Begin nothing more, wait for what runs, and tell the consumer."""
         self._stop.stop()
-        left = self._queue.stop()
-        self.unfinished = self.unfinished or left
+        self.unfinished = self._queue.stop()
         for opened in self._opened:
             opened.stop.stop()
         for worker in self._workers:
-            _join(worker, lambda: self._forced)
+            self._join(worker, waits=True)
         for thread, opened in self._pumps:
-            deadline = time.monotonic() + FOREIGN
-            _join(thread, lambda: self._forced or (not opened.stoppable and time.monotonic() >= deadline))  # noqa: B023
+            self._join(thread, waits=opened.stoppable)
         self.ended = True
         self._queue.end()
 
-
-def _join(thread: threading.Thread, enough: Callable[[], bool]) -> None:
-    """Wait for `thread` as long as it takes, unless that is `enough`."""
-    while thread.is_alive() and not enough():
-        if thread.ident is None:  # not started: a start before it failed
-            return
-        thread.join(LOOK)
-    if thread.is_alive():
-        logger.warning("%s is still busy; it ends by itself when it is done", thread.name)
+    def _join(self, thread: threading.Thread, *, waits: bool) -> None:
+        """Wait for `thread`: as long as it takes or, when that is not wanted, for as long as an idle one needs."""
+        while thread.is_alive():
+            if self._forced or not waits:
+                thread.join(GRACE)
+                break
+            thread.join(LOOK)
+        if thread.is_alive():
+            logger.warning("%s is still busy; it ends by itself when it is done", thread.name)

@@ -89,7 +89,7 @@ def test_objects_are_equal_by_value_whatever_the_spacing() -> None:
 
 def test_unequal_is_the_opposite_of_equal() -> None:
     raw = b'{"metadata": {"name": "web"}}'
-    assert not decode_object(raw, "v1", "Pod") != decode_object(raw, "v1", "Pod")
+    assert (decode_object(raw, "v1", "Pod") != decode_object(raw, "v1", "Pod")) is False
     assert decode_object(raw, "v1", "Pod") != decode_object(raw, "v1", "Node")
 
 

@@ -40,7 +40,7 @@ def test_equality_and_hash_ignore_version_and_uid() -> None:
 
 
 def test_unequal_is_the_opposite_of_equal() -> None:
-    assert not ObjectRef("Pod", "a", "n", uid="1") != ObjectRef("Pod", "a", "n", uid="2")
+    assert (ObjectRef("Pod", "a", "n", uid="1") != ObjectRef("Pod", "a", "n", uid="2")) is False
     assert ObjectRef("Pod", "a", "n") != ObjectRef("Pod", "b", "n")
     assert ObjectRef("Pod", "a") != "a"
 

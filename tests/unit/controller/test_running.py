@@ -1,0 +1,158 @@
+"""The other ways to run: in the background of an application, for ever, and once."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from typing import Any
+
+import pytest
+
+from kubewatch import ObjectRef
+from kubewatch.controller import Action, Controller, QueueError, RunnerError
+from kubewatch.errors import InvalidInput
+from kubewatch.events import Init
+from kubewatch.objects import Object
+from kubewatch.testing.clock import FakeClock
+from tests.unit.stored import pod
+
+from .harness import PATIENCE, Feed, Held, finite, pods, quiet
+
+
+def controlled(feed: Feed, **config: Any) -> Controller[Object]:
+    return Controller.for_stream(feed.reflected(), feed.reader).with_config(**config)
+
+
+# start
+
+
+def test_an_application_starts_and_stops_a_controller() -> None:
+    feed, held = Feed(), Held()
+    with controlled(feed).start(held) as running:
+        assert (running.healthy, running.ready) == (True, False)
+        assert "waiting for its stores" in repr(running)
+        feed.list(pod("a"))
+        held.next_started()
+        assert (running.healthy, running.ready, running.stats.running) == (True, True, 1)
+        held.go()
+    assert (running.healthy, running.ready) == (False, False)
+    assert running.join()
+    assert "ended" in repr(running)
+    assert running.stats.runs == 1
+
+
+def test_stop_waits_for_what_runs_but_not_longer_than_it_is_told_to() -> None:
+    feed, held = Feed().list(pod("a")), Held()
+    running = controlled(feed).start(held)
+    held.next_started()
+    assert not running.stop(timeout=0.01)
+    held.go()
+    assert running.join(PATIENCE)
+
+
+def test_a_controller_whose_watch_has_ended_is_not_healthy() -> None:
+    feed, other = Feed().list(pod("a")).end(), Feed("others")
+    with controlled(feed).owns_stream(other.touched()).start(quiet) as running:
+        for thread in threading.enumerate():
+            if thread.name == "kubewatch pods pump: pods":
+                thread.join(PATIENCE)
+        assert feed.closed.wait(PATIENCE)
+        assert not running.healthy
+
+
+def test_a_running_controller_stays_in_its_process() -> None:
+    with controlled(Feed().list()).start(quiet) as running, pytest.raises(TypeError, match="one process"):
+        pickle.dumps(running)
+
+
+def test_run_forever_returns_at_the_end() -> None:
+    Controller.for_stream(*finite(pod("a"))).run_forever(quiet)
+    event = threading.Event()
+
+    def reconcile(obj: Object, context: Any) -> Action:
+        event.set()
+        return Action.await_change()
+
+    controlled(Feed().list(pod("a"))).graceful_shutdown_on(event).run_forever(reconcile)
+
+
+# run_once
+
+
+def test_run_once_reconciles_every_object_once_and_returns() -> None:
+    feed = Feed().list(*pods(*map(str, range(200))))
+    seen: list[str] = []
+
+    def reconcile(obj: Object, context: Any) -> Action:
+        seen.append(obj.name)
+        return Action.requeue(0)
+
+    summary = controlled(feed).run_once(reconcile)
+    assert sorted(seen) == sorted(map(str, range(200)))
+    assert (summary.reconciled, summary.exit_code, str(summary)) == (200, 0, "200 reconciled")
+
+
+def test_run_once_waits_for_no_debounce() -> None:
+    summary = controlled(Feed().list(pod("a")), debounce=60, clock=FakeClock()).run_once(quiet)
+    assert summary.reconciled == 1
+
+
+def test_run_once_reconciles_what_a_filter_keeps_from_the_stream() -> None:
+    feed = Feed().list(*pods("a", "b"))
+    stream = feed.reflected().filter(lambda obj: False)
+    assert Controller.for_stream(stream, feed.reader).run_once(quiet).reconciled == 2
+
+
+def test_run_once_tells_of_failures_and_does_not_retry_them() -> None:
+    def reconcile(obj: Object, context: Any) -> Action:
+        if obj.name == "bad":
+            raise ValueError("no")
+        return Action.await_change()
+
+    feed = Feed().list(*pods("good", "bad"))
+    controller = controlled(feed).reconcile_on([ObjectRef("Pod", "gone", "shop")])
+    summary = controller.run_once(reconcile)
+    assert (summary.reconciled, [failed.ref.name for failed in summary.failed], summary.exit_code) == (1, ["bad"], 1)
+
+
+def test_run_once_of_nothing_is_a_success() -> None:
+    assert str(controlled(Feed().list()).run_once(quiet)) == "0 reconciled"
+
+
+def test_run_once_returns_after_its_timeout_whatever_runs() -> None:
+    feed, held = Feed().list(*pods("a", "b", "c")), Held()
+    summary = controlled(feed, concurrency=2).run_once(held, timeout=0.2)
+    assert (summary.timed_out, summary.exit_code) == (True, 1)
+    assert summary.unfinished == 3
+    held.go(9)
+    for thread in threading.enumerate():
+        if thread.name.startswith("kubewatch pods"):
+            thread.join(PATIENCE)
+
+
+def test_run_once_returns_after_its_timeout_when_no_list_comes() -> None:
+    summary = controlled(Feed().feed(Init())).run_once(quiet, timeout=0.05)
+    assert (summary.timed_out, summary.reconciled) == (True, 0)
+
+
+def test_run_once_says_that_its_store_was_never_filled() -> None:
+    summary = controlled(Feed().feed(Init()).end()).run_once(quiet)
+    assert summary.exit_code == 1
+    assert any(isinstance(error, RunnerError) for error in summary.errors)
+
+
+def test_run_once_bears_errors_on_the_way() -> None:
+    def mapper(obj: Object) -> None:
+        raise ValueError("no")
+
+    other = Feed("others").apply(pod("x")).end()
+    stream, reader = finite(pod("a"))
+    summary = Controller.for_stream(stream, reader).watches_stream(other.reflected(), mapper).run_once(quiet)
+    assert (summary.reconciled, summary.exit_code) == (1, 0)
+    assert all(isinstance(error, QueueError) for error in summary.errors)
+
+
+@pytest.mark.parametrize("timeout", [-1, "5", float("nan")])
+def test_a_timeout_that_cannot_be_is_refused(timeout: Any) -> None:
+    with pytest.raises(InvalidInput, match="timeout"):
+        controlled(Feed()).run_once(quiet, timeout=timeout)
