@@ -234,6 +234,19 @@ class Asked:
     plural: str = ""
 
 
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+_OF_WATCHES = (Line, TruncateLine, GzipMembers, BookmarkTwice, BookmarkLate, RefuseInitialEvents)
+
+
+def _verbs_of(fault: AnyFault) -> tuple[str, ...]:
+    """The verbs whose answers the fault can spoil; none: every answer."""
+    if isinstance(fault, _OF_WATCHES):
+        return ("watch",)
+    if isinstance(fault, (CutConnection, GoSilent)) and fault.after_events is not None:
+        return ("watch",)
+    return ("list", "watch") if isinstance(fault, Undecodable) else ()
+
+
 @dataclass
 class _Rule:
     faults: tuple[AnyFault, ...]
@@ -243,9 +256,14 @@ class _Rule:
     path: str = ""
     kind: str = ""
 
+    def can_spoil(self, verb: str) -> bool:
+        """Whether all of the faults can happen to an answer to this verb."""
+        return all(not verbs or verb in verbs for verbs in map(_verbs_of, self.faults))
+
     def fits(self, asked: Asked) -> bool:
         return (
-            (not self.method or self.method == asked.method)
+            self.can_spoil(asked.verb)
+            and (not self.method or self.method == asked.method)
             and (not self.verb or self.verb == asked.verb)
             and (not self.kind or self.kind in (asked.kind, asked.plural))
             and (not self.path or fnmatchcase(asked.path, self.path))
@@ -273,10 +291,19 @@ class Faults:
         """Spoils the answers to the next ``times`` requests that fit (None: to all, until ``clear``).
 
         ``path`` is a pattern (``/api/v1/*``), ``kind`` a kind or a plural. Several faults are applied to the same
-        answer.
+        answer. Faults of lines and events hit only what has some. Raises ``ValueError`` for what can never happen.
         """
+        rule = _Rule(faults, times, method, verb, path, kind)
+        if not faults:
+            raise ValueError("add() needs a fault, such as Fault.status(500)")
+        if times is not None and times < 1:
+            raise ValueError(f"times={times}: a fault happens at least once, or until clear() if times is None")
+        if verb and verb not in VERBS:
+            raise ValueError(f"verb={verb!r} is none of {', '.join(VERBS)}")
+        if verb and not rule.can_spoil(verb):
+            raise ValueError(f"this cannot happen to the answer to a {verb}: {faults}")
         with self._lock:
-            self._rules.append(_Rule(faults, times, method, verb, path, kind))
+            self._rules.append(rule)
 
     def clear(self) -> None:
         """Forgets every fault not yet used up."""

@@ -59,7 +59,7 @@ class HttpServer:
         self._wake()
         self._thread.join()  # no connection comes after this
         self._end_connections()
-        self._listener.close()
+        self._close_listener()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
@@ -71,6 +71,11 @@ class HttpServer:
         for thread in open_now.values():
             thread.join()
         self._join_ended()
+
+    def _close_listener(self) -> None:
+        with suppress(OSError):  # where a listening socket cannot be shut down, closing it has to do
+            self._listener.shutdown(socket.SHUT_RDWR)  # also for a child just forked, which has not yet closed its copy
+        self._listener.close()
 
     def drop_in_child(self) -> None:
         """After a fork: closes the child's copies of every descriptor; the threads did not come along."""
@@ -130,7 +135,7 @@ class HttpServer:
     def _abandon(self) -> None:
         """The program wants to end and waits for our threads: better late than never."""
         _log.warning("the API server on port %d was never stopped: stop() it, or use it in a with statement", self.port)
-        self._listener.close()
+        self._close_listener()
         self._end_connections()
         self.on_abandoned()
 

@@ -143,14 +143,15 @@ def _media_type(request: Request) -> str:
 
 def _body(request: Request, route: Route) -> Json:
     kind = request.header("content-type").partition(";")[0].strip()
-    if kind == protobuf.MEDIA_TYPE and (route.subresource in _SPECIAL or not route.resource.custom):
-        resource = route.resource
+    resource = route.resource
+    json_alone = resource.custom and route.subresource not in _SPECIAL
+    if kind == protobuf.MEDIA_TYPE and not json_alone:
         group, version, name = SUBRESOURCE_KINDS.get(
             route.subresource, (resource.group, resource.version, resource.kind)
         )
         return _from_protobuf(request, f"{group}/{version}".lstrip("/"), name)
     if kind not in ("application/json", ""):
-        raise unsupported_media_type()
+        raise unsupported_media_type("application/json" + ("" if json_alone else f", {protobuf.MEDIA_TYPE}"))
     document: Json = _decoded(request)
     return document
 
@@ -158,8 +159,11 @@ def _body(request: Request, route: Route) -> Json:
 def _from_protobuf(request: Request, api_version: str, kind: str) -> Json:
     try:
         return protobuf.decode_object(request.body, api_version, kind)
+    except protobuf.NoEnvelope as error:
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error}") from error
     except Malformed as error:
-        raise bad_request(str(error)) from error
+        version = api_version.rpartition("/")[2]
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
 
 
 def _checked(request: Request, route: Route, body: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -66,6 +67,30 @@ class TestScript:
         method, verb, path, kind = (where.get(name, "") for name in ("method", "verb", "path", "kind"))
         script.add(Fault.gone(), method=method, verb=verb, path=path, kind=kind)
         assert bool(script.take(LIST)) is hit
+
+    def test_faults_of_lines_wait_for_an_answer_that_has_some(self) -> None:
+        script = faults()
+        script.add(Fault.malformed_line())
+        assert script.take(LIST) == ()
+        assert script.take(WATCH)
+
+    @pytest.mark.parametrize(
+        ("fault", "where"),
+        [
+            (Fault.malformed_line(), {"verb": "list"}),
+            (Fault.cut(after_events=1), {"verb": "get"}),
+            (Fault.undecodable(), {"verb": "create"}),
+            (Fault.gone(), {"verb": "LIST"}),
+            (Fault.gone(), {"times": 0}),
+        ],
+    )
+    def test_what_can_never_happen_is_refused(self, fault: AnyFault, where: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=r"verb|times|cannot happen"):
+            faults().add(fault, **where)
+
+    def test_no_fault_is_no_script(self) -> None:
+        with pytest.raises(ValueError, match="needs a fault"):
+            faults().add(verb="list")
 
 
 class TestAnswers:
