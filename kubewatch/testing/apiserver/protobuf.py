@@ -31,6 +31,10 @@ _ZEROS = {"string": "", "bytes": b"", "bool": False, "int32": 0, "int64": 0, "do
 _DEEPEST = 100  # messages within messages
 
 
+class NoEnvelope(Malformed):
+    """A body that does not begin as an object in protobuf does, or ends there."""
+
+
 class Field(msgspec.Struct, frozen=True, array_like=True):
     """A field of a message. Flags: r repeated · m map by text · l the message is this list · p absent or there (a
     pointer in Go) · i its fields are those of the message around it · o left out when empty · z also when zero."""
@@ -59,11 +63,13 @@ def table() -> Table:
 def decode_object(body: bytes, api_version: str, kind: str) -> Json:
     """The object in a request's body; of the kind given if it does not say of which it is.
 
-    Raises ``Malformed``.
+    Raises ``NoEnvelope`` for what is no object at all, ``Malformed`` for one that cannot be read.
     """
     if not body.startswith(_PREFIX):
         shown = " ".join(str(byte) for byte in _PREFIX)
-        raise Malformed(f"provided data does not appear to be a protobuf message, expected prefix [{shown}]")
+        raise NoEnvelope(f"provided data does not appear to be a protobuf message, expected prefix [{shown}]")
+    if body == _PREFIX:
+        raise NoEnvelope("empty body")
     unknown = occurrences(body[len(_PREFIX) :])
     said = decode_message("runtime.TypeMeta", payload(unknown.get(1, ())), _TYPE_META)
     api_version, kind = said["apiVersion"] or api_version, said["kind"] or kind

@@ -49,7 +49,7 @@ def occurrences(data: bytes) -> Occurrences:
         if not groups:
             found.setdefault(field, []).append((wire_type, value, raw))
     if groups:
-        raise Malformed("proto: unexpected EOF")
+        raise Malformed("unexpected EOF")
     return found
 
 
@@ -123,7 +123,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise Malformed("proto: unexpected EOF")
+            raise Malformed("unexpected EOF")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
@@ -134,5 +134,5 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _take(data: bytes, at: int, length: int) -> tuple[bytes, int]:
     if at + length > len(data):
-        raise Malformed("proto: unexpected EOF")
+        raise Malformed("unexpected EOF")
     return data[at : at + length], at + length
