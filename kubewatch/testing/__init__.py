@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .apiserver.faults import Fault
     from .envtest import EnvTest
     from .handle import ApiServer
 
-__all__ = ["ApiServer", "EnvTest"]
+__all__ = ["ApiServer", "EnvTest", "Fault"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from .handle import ApiServer
 
         return ApiServer
+    if name == "Fault":
+        from .apiserver.faults import Fault
+
+        return Fault
     if name == "EnvTest":
         from .envtest import EnvTest
 

@@ -32,13 +32,20 @@ class ApiServer:
     >>> created["metadata"]["namespace"]
     'default'
 
+    ``server.faults`` scripts failures, ``server.requests`` remembers what was asked:
+
+    >>> from kubewatch.testing import Fault
+    >>> server.faults.add(Fault.status(429, retry_after=1), verb="list", times=2)
+    >>> server.requests.of(verb="list")
+    []
+
     Nothing starts before ``start`` (or ``with``); ``stop`` cuts every connection and joins every thread within 100 ms.
     A forked child neither holds nor serves nor stops it. Times are in seconds, ``history`` counts the changes kept a
     kind.
 
     ``tls`` is a pair of file names: certificate and key, both PEM; ``ca`` is the file that clients are to trust (the
-    certificate itself if there is none). ``token`` is the bearer token that requests have to
-    carry; set ``server.token`` to change it while the server runs.
+    certificate itself if there is none). ``token`` is the bearer token that requests have to carry; set
+    ``server.token`` to change it while the server runs. Raises ``ValueError`` for numbers that make no sense.
     """
 
     def __init__(

@@ -46,6 +46,11 @@ class Settings:
     requests_kept: int = 100_000
     controllers: bool = True  # garbage collection and the emptying of deleted namespaces
 
+    def __post_init__(self) -> None:
+        for name in ("bookmark_interval", "history", "watch_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)} has to be more than 0")
+
 
 @dataclass(eq=False)
 class OpenWatch:

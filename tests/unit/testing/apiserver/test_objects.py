@@ -326,3 +326,9 @@ def definition() -> Json:
             ],
         },
     }
+
+
+@pytest.mark.parametrize("setting", [{"history": 0}, {"bookmark_interval": 0.0}, {"watch_timeout": -1.0}])
+def test_settings_that_make_no_sense_are_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="has to be more than 0"):
+        Settings(**setting)
