@@ -21,8 +21,11 @@ _AS_TEST = WriteOptions(manager="kubewatch-test")
 class Objects:
     """Create, read, change and delete objects as dicts. Kinds go by kubectl's names or by ``apiVersion`` and ``kind``.
 
-    >>> server.objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})  # doctest: +SKIP
-    >>> server.objects.patch("configmaps", "a", {"metadata": {"labels": {"app": "web"}}})            # doctest: +SKIP
+    >>> from kubewatch.testing import ApiServer
+    >>> objects = ApiServer().objects
+    >>> created = objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
+    >>> objects.patch("cm", "a", {"data": {"k": "v"}})["data"]
+    {'k': 'v'}
 
     The namespace of a namespaced object is ``default`` where none is given. Refusals are ``ApiError``, with the Status
     in ``.status``. Safe from any thread.
