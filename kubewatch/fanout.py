@@ -15,15 +15,18 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import get_ident
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from . import freshness
 from .errors import StaleAfterFork
 from .events import Delete
 from .stop import FOLLOW_INTERVAL, Stop
 from .table import Key
+
+if TYPE_CHECKING:
+    from .store import Store
 
 T = TypeVar("T")
 
@@ -87,7 +90,8 @@ class Subscription(Generic[T]):
         self._unread: OrderedDict[Key, float] = OrderedDict()
         # Of unread keys, the object that was deleted. The first of several: the others came and went unread.
         self._deleted: dict[Key, Delete[T]] = {}
-        self._replayed = 0  # how many of the first unread keys are replayed, and take no room in the buffer
+        # How many unread keys leave no room for more: the buffer, and those to be replayed, which come first.
+        self._bound = fanout.buffer
 
     @property
     def pending(self) -> int:
@@ -97,6 +101,7 @@ class Subscription(Generic[T]):
     @property
     def lag(self) -> float:
         """Seconds since the change that is to be read next; 0 when all were read."""
+        self._check_process()
         with self._fanout.lock:
             queued_at = next(iter(self._unread.values()), None)
         return 0.0 if queued_at is None else self._fanout.clock() - queued_at
@@ -131,36 +136,40 @@ class Subscription(Generic[T]):
 
     def _take(self) -> Sequence[T | Delete[T]] | None:
         """What the first unread key stands for, a deletion before an object; empty if it vanished, None without key."""
-        fanout = self._fanout
-        if fanout.process != freshness.forks:
-            raise StaleAfterFork(
-                "this subscription is the parent process's, and so is the stream that feeds it: "
-                "start a stream in this process, and subscribe here"
-            )
+        self._check_process()
         self._thread = get_ident()
+        fanout = self._fanout
         with fanout.lock:
             if not self._unread:
                 return None
             key, _ = self._unread.popitem(last=False)
-            obj = fanout.objects().get(key)
+            obj = fanout.store._table.objects.get(key)
             deletion = self._deleted.pop(key, None) if self._deleted else None
-            if self._replayed:
-                self._replayed -= 1
+            if self._bound > fanout.buffer:
+                self._bound -= 1
             if fanout.blocked:
                 fanout.room.ring()
         items = () if obj is None else (obj,)
         return items if deletion is None else (deletion, *items)
+
+    def _check_process(self) -> None:
+        if self._fanout.process != freshness.forks:
+            raise StaleAfterFork(
+                "this subscription is the parent process's, and so is the stream that feeds it: "
+                "start a stream in this process, and subscribe here"
+            )
 
     def _wait(self, waited: float) -> float:
         """Wait for the bell; says once when nothing can come, or so it seems. Returns the seconds waited in a row."""
         began = time.monotonic()
         self._bell.wait(self.stopper.slice(COMPLAIN_AFTER))
         now = waited + time.monotonic() - began
-        if waited < COMPLAIN_AFTER <= now and self._fanout.thread in (None, get_ident()):
+        if waited < COMPLAIN_AFTER <= now and self._fanout.seems_idle():
             _log.warning(
-                "%s waits for changes since %.0f s: is the stream that fills the store pulled, on another thread?",
+                "%s has waited %.0f s for a change of %r: is the stream that fills it iterated, on another thread?",
                 self.label,
                 now,
+                self._fanout.store,
             )
         return now
 
@@ -168,23 +177,17 @@ class Subscription(Generic[T]):
 class Fanout(Generic[T]):
     """The subscriptions of one writer, in one process, and the bound of what they may have unread."""
 
-    def __init__(
-        self,
-        objects: Callable[[], Mapping[Key, T]],
-        buffer: int,
-        *,
-        closed: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`objects` gives the store's content at this moment; `buffer` is a number of keys; `clock` is in seconds."""
-        self.objects = objects
+    def __init__(self, store: Store[T], buffer: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`buffer` is a number of keys; `clock` is in seconds."""
+        self.store = store
         self.buffer = buffer
         self.clock = clock
-        self.closed = closed
+        self.closed = store._fresh.closed
         self.process = freshness.forks
         # Held for a change of the store with what it means for the queues, and for a look at both; never while waiting.
-        # Reentrant, as an index function may run under it, and what it does must not hang.
+        # Reentrant, as index functions run under it, and may look at what it guards.
         self.lock = threading.RLock()
+        self.pushing = False  # whether the writer is at work without the lock, waiting for room
         self.room = Bell()  # rung when a queue got shorter, or a subscription left, while the writer is blocked
         self.blocked = False
         self.left = False  # whether a subscription left that is still among ours
@@ -198,12 +201,17 @@ class Fanout(Generic[T]):
             self._subscriptions = tuple(one for one in self._subscriptions if not one._left)
         return self._subscriptions
 
+    def seems_idle(self) -> bool:
+        """Whether it looks as if nobody pulled the writer's stream, or nobody but the calling thread."""
+        vitals = self.store._fresh.vitals
+        return self.thread == get_ident() or vitals is None or (vitals.heard_at is None and not vitals.failing)
+
     def join(self, subscription: Subscription[T], replay: bool) -> None:
         """From now on it hears of all changes; with `replay`, it first has everything to read that there is."""
         with self.lock:
             if replay:
-                subscription._unread = OrderedDict.fromkeys(self.objects(), self.clock())
-                subscription._replayed = len(subscription._unread)
+                subscription._unread = OrderedDict.fromkeys(self.store._table.objects, self.clock())
+                subscription._bound += len(subscription._unread)
             self._subscriptions = (*self.active(), subscription)
 
     def close(self) -> None:
@@ -212,54 +220,62 @@ class Fanout(Generic[T]):
         for subscription in self._subscriptions:
             subscription._bell.ring()
 
+    def owing(
+        self, subscriptions: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None
+    ) -> list[Subscription[T]]:
+        """Those who are to be told of a change and have not got its `key` queued. To be called with the lock held.
+
+        The others read it there, and a deletion is noted for them.
+        """
+        if deletion is None:
+            return [one for one in subscriptions if key not in one._unread]
+        owed = []
+        for one in subscriptions:
+            if one.deletes:
+                if key in one._unread:
+                    one._deleted.setdefault(key, deletion)
+                else:
+                    owed.append(one)
+        return owed
+
     def offer(
         self,
         subscriptions: Sequence[Subscription[T]],
         key: Key,
-        deletion: Delete[T] | None = None,
+        deletion: Delete[T] | None,
         *,
         bounded: bool = True,
     ) -> Sequence[Subscription[T]]:
-        """Queue `key` for all or, where one has no room for it, for none; returns for whom it is still to be queued.
+        """Queue `key` for all or, where one has no room for it, for none; returns those who are still owed it.
 
-        Who has it queued needs no room. To be called with the lock held.
+        To be called with the lock held.
         """
-        owed = []
-        for one in subscriptions:
-            if key in one._unread:
-                if deletion is not None and one.deletes:
-                    one._deleted.setdefault(key, deletion)
-            elif deletion is None or one.deletes:
-                owed.append(one)
+        owed = self.owing(subscriptions, key, deletion)
         if bounded:
             for one in owed:
                 # Whoever waited for a subscription that only its own thread can read would wait for ever.
-                if len(one._unread) - one._replayed >= self.buffer and one._thread != get_ident():
+                if len(one._unread) >= one._bound and one._thread != get_ident():
                     return owed
         now = self.clock()
         for one in owed:
-            if deletion is not None:
-                one._deleted[key] = deletion
             unread = one._unread
             unread[key] = now
             if len(unread) == 1:
                 one._bell.ring()
+            if deletion is not None:
+                one._deleted[key] = deletion
         return ()
-
-    def send(self, subscriptions: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None, stop: Stop) -> None:
-        """Queue `key` for all, waiting where needed."""
-        with self.lock:
-            owed = self.offer(subscriptions, key, deletion)
-        if owed:
-            self.push(owed, key, deletion, stop)
 
     def push(self, owed: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None, stop: Stop) -> None:
         """Queue `key` for all, and wait until everyone has room for it; once told to stop, room or not."""
         began, complained = time.monotonic(), False
-        while True:
+        with self.lock:
+            owed = self.offer(owed, key, deletion)
+        while owed:
+            owed = [one for one in owed if not (one._left or one.stopper.stopped)]
+            bounded = not stop.stopped
             with self.lock:
-                owed = [one for one in owed if not (one._left or one.stopper.stopped)]
-                owed = self.offer(owed, key, deletion, bounded=not stop.stopped)
+                owed = self.offer(owed, key, deletion, bounded=bounded)
                 self.blocked = bool(owed)
             if not owed:
                 return
@@ -267,5 +283,5 @@ class Fanout(Generic[T]):
             waited = time.monotonic() - began
             if waited >= COMPLAIN_AFTER and not complained:
                 complained = True
-                slow = ", ".join(f"{one.label} ({one.pending} unread)" for one in owed if one.pending >= self.buffer)
-                _log.warning("a shared stream waits since %.0f s for subscribers that do not read: %s", waited, slow)
+                slow = ", ".join(f"{one.label} ({one.pending} unread)" for one in owed if one.pending >= one._bound)
+                _log.warning("the stream that fills %r has waited %.0f s for room: %s", self.store, waited, slow)

@@ -94,35 +94,51 @@ class SharedWriter(Writer[T]):
         self._stop = stop
 
     def apply(self, event: Event[T]) -> Sequence[T]:
-        """Work an event into the store, then tell the subscribers, waiting until all have room; see `Writer.apply`."""
+        """Work an event into the store, then tell the subscribers, waiting until all have room; see `Writer.apply`.
+
+        Stopping the stream ends the waiting; what is left is queued all the same.
+        """
         fanout = self._here()
-        key, deletion = ("", ""), None
         with fanout.lock:
+            if fanout.pushing:
+                raise InvalidInput("a store has one writer, and it is busy: use one stream, on one thread")
             fanout.thread = get_ident()
-            owed: Sequence[Subscription[T]] = fanout.active()
+            everybody = fanout.active()
+            if not everybody:
+                return super().apply(event)
             before: list[tuple[Key, T]] = []
-            if isinstance(event, InitDone) and any(one.deletes for one in owed):
+            if isinstance(event, InitDone) and any(one.deletes for one in everybody):
                 before = list(self._store._table.objects.items())
             gone = super().apply(event)
-            if owed and isinstance(event, (Apply, Delete)):
-                key = key_of(event.object)
-                deletion = event if isinstance(event, Delete) else None
-                owed = fanout.offer(owed, key, deletion)
-        if not owed:
-            return gone
-        if isinstance(event, InitDone):
-            for key, deletion in _ended(before, self._store._table.objects):
-                fanout.send(owed, key, deletion, self._stop)
-            for key in list(self._store._table.objects):
-                fanout.send(owed, key, None, self._stop)
-        elif isinstance(event, (Apply, Delete)):
-            fanout.push(owed, key, deletion, self._stop)
+            news = self._news(fanout, everybody, event, before)
+            if not news:
+                return gone
+            fanout.pushing = True
+        try:
+            for owed, key, deletion in news:
+                fanout.push(owed, key, deletion, self._stop)
+        finally:
+            fanout.pushing = False
         return gone
 
     def close(self) -> None:
         """No event will come any more: the subscribers read what is queued, then end. Idempotent."""
         super().close()
         self._fanout.close()
+
+    def _news(
+        self, fanout: Fanout[T], everybody: Sequence[Subscription[T]], event: Event[T], before: list[tuple[Key, T]]
+    ) -> list[tuple[Sequence[Subscription[T]], Key, Delete[T] | None]]:
+        """What is left to be told of an event that was worked in: to whom, which key, and whether it is a deletion."""
+        if isinstance(event, (Apply, Delete)):
+            key, deletion = key_of(event.object), event if isinstance(event, Delete) else None
+            owed = fanout.offer(everybody, key, deletion)
+            return [(owed, key, deletion)] if owed else []
+        if not isinstance(event, InitDone):
+            return []
+        now = self._store._table.objects
+        ended = [(fanout.owing(everybody, key, deletion), key, deletion) for key, deletion in _ended(before, now)]
+        return [*ended, *((everybody, key, None) for key in now)]
 
     def _here(self) -> Fanout[T]:
         """This process's subscriptions; those of a parent process are not ours."""
@@ -131,8 +147,8 @@ class SharedWriter(Writer[T]):
         return self._fanout
 
     def _new_fanout(self) -> Fanout[T]:
-        store = self._store  # and not ourselves: whoever subscribes must not keep the writer from being dropped
-        return Fanout(lambda: store._table.objects, self._buffer, closed=store._fresh.closed)
+        # It knows the store and not us, so that who subscribes does not keep the writer from being dropped.
+        return Fanout(self._store, self._buffer)
 
 
 def _ended(before: list[tuple[Key, T]], now: Mapping[Key, T]) -> list[tuple[Key, Delete[T]]]:
