@@ -15,7 +15,16 @@ from typing import Any
 
 
 class KubewatchError(Exception):
-    """The base of all errors of kubewatch."""
+    """The base of all errors of kubewatch. They pickle and copy with all that they say, their `__cause__` left out."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are otherwise made anew by calling the class with the message, which most of ours do not take. One
+        # that cannot be made anew breaks the process pool that it is raised in.
+        return _same, (type(self), self.args), self.__dict__
+
+
+def _same(kind: type[KubewatchError], args: tuple[Any, ...]) -> KubewatchError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidInput(KubewatchError, ValueError):
@@ -30,6 +39,13 @@ class UnknownKind(KubewatchError, LookupError):
         super().__init__(f"the cluster serves no kind called {wanted!r}.{hint} See `kubectl api-resources`.")
         self.wanted = wanted
         self.near = near
+
+
+class Unreadable(KubewatchError, ValueError):
+    """Bytes of an object turned out, when they were first touched, to be no text, or a number that nothing can hold.
+
+    The object's metadata is good. No API server sends such bytes: look for what stands between it and here.
+    """
 
 
 class Unreachable(KubewatchError, ConnectionError):

@@ -6,6 +6,7 @@ them, and raises at the end of the chain what travelled in band.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
@@ -296,9 +297,7 @@ def _used(message: str) -> NoReturn:
 def _twin(error: WatchError) -> WatchError:
     # A raised exception collects the frames it passes. The one in band is kept (`Vitals.last_error`), and must not keep
     # them: with a stream among their locals, no stream would be closed by dropping it.
-    kind = type(error)
-    twin = kind.__new__(kind, *error.args)
-    twin.__dict__.update(error.__dict__)
+    twin = copy.copy(error)
     twin.__cause__ = error.__cause__
     return twin
 
