@@ -1,7 +1,8 @@
 """Bytes to values: list pages, watch frames, and the objects in them, each decoded no further than asked.
 
 One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
-skipped is checked for JSON structure here, and for its text (UTF-8) when it is first touched.
+skipped is checked for JSON structure here, and for its text (UTF-8) when the object is first touched, which then raises
+`Unreadable`.
 """
 
 from __future__ import annotations

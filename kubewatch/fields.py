@@ -15,11 +15,13 @@ from typing import Any, overload
 
 import msgspec
 
+from .errors import Unreadable
+
 Level = dict[str, Any]
 
 open_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _open_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_open_scalar = msgspec.json.Decoder().decode
+_read = msgspec.json.Decoder().decode
 encode = msgspec.json.encode
 
 
@@ -29,14 +31,17 @@ def _opened(raw: msgspec.Raw) -> Any:
         return open_level(raw)
     if first == ord("["):
         return _open_items(raw)
-    return _open_scalar(raw)
+    return _read(raw)
 
 
 def _at(container: Any, key: Any) -> Any:
     # Two threads may open the same value at once; both get equal results and the later one stays.
     value = container[key]
     if type(value) is msgspec.Raw:
-        value = container[key] = _opened(value)
+        try:
+            value = container[key] = _opened(value)
+        except msgspec.ValidationError as error:
+            raise Unreadable(f"the field {key!r} cannot be read: {error}") from error
     return value
 
 
@@ -48,14 +53,26 @@ def _view(value: Any) -> Any:
     return value
 
 
+def read(raw: bytes | msgspec.Raw) -> Any:
+    """JSON as ordinary dicts, lists and scalars."""
+    try:
+        return _read(raw)
+    except msgspec.ValidationError as error:  # of JSON that passed before: a number
+        raise Unreadable(str(error)) from error
+
+
 def plain(value: Any) -> Any:
     """The value as ordinary dicts, lists and scalars, shared with nobody."""
     if isinstance(value, Fields):
-        value = value._level
-    elif isinstance(value, Items):
-        value = value._items
-    if type(value) in (dict, list, msgspec.Raw):
-        return _open_scalar(encode(value))
+        return read(encode(value._level))
+    if isinstance(value, Items):
+        return read(encode(value._items))
+    if isinstance(value, Mapping):
+        return {key: plain(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(member) for member in value]
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
     return value
 
 

@@ -15,14 +15,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .fields import Fields, Level, MutableFields, encode, open_level
+from .errors import InvalidInput, Unreadable
+from .fields import Fields, Level, MutableFields, encode, open_level, read
 from .ref import ObjectRef, OwnerReference
 
 T = TypeVar("T")
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """The metadata of an object, typed and read-only.
 
     `managedFields` is left undecoded, as it is half of the bytes and rarely read: `obj["metadata"]["managedFields"]`.
@@ -105,17 +106,30 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
         )
 
     def _split(self) -> Level:
+        # What was skipped when the object was decoded is JSON, but not yet known to be text.
+        if not self._raw.isascii():
+            try:
+                self._raw.decode()
+            except UnicodeDecodeError as error:
+                raise self._unreadable(f"{error.reason} at byte {error.start}, which is no UTF-8") from None
         # Items of a typed list carry no apiVersion and kind, and metadata answers carry another kind: ours count.
         return {"apiVersion": self.api_version, "kind": self.kind} | {
             k: v for k, v in open_level(self._raw).items() if k not in ("apiVersion", "kind")
         }
 
     def _level(self) -> Level:
-        if self._opened is None:
-            msgspec.structs.force_setattr(self, "_opened", self._split())
         level = self._opened
-        assert level is not None
+        if level is None:
+            level = self._split()
+            msgspec.structs.force_setattr(self, "_opened", level)
         return level
+
+    def _unreadable(self, why: object) -> Unreadable:
+        return Unreadable(f"{self._words()} cannot be read: {why}")
+
+    def _words(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {place}{self.name}"
 
     def __getitem__(self, key: str) -> Any:
         return Fields(self._level())[key]
@@ -165,7 +179,10 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     def to_dict(self) -> dict[str, Any]:
         """The whole object as ordinary dicts and lists, the caller's own."""
-        value: dict[str, Any] = msgspec.json.decode(encode(self._split()))
+        try:
+            value: dict[str, Any] = read(encode(self._split()))
+        except Unreadable as error:
+            raise self._unreadable(error) from error
         return value
 
     def to_json(self) -> str:
@@ -186,8 +203,7 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
         return model_decoder(model)(encode(self._split()))
 
     def __repr__(self) -> str:
-        place = f"{self.namespace}/" if self.namespace else ""
-        return f"<{self.kind} {place}{self.name} resourceVersion={self.resource_version}>"
+        return f"<{self._words()} resourceVersion={self.resource_version}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._raw, self.metadata, self.api_version, self.kind)
@@ -271,7 +287,8 @@ class DraftMeta(MutableFields):
 class Draft(MutableFields):
     """An object under change, inside `modify` only: fields are set and deleted by attribute or key.
 
-    Only what is touched is opened, so cutting a field costs no decoding of it.
+    Only what is touched is opened, so cutting a field costs no decoding of it. As on an object, `spec` and `status` are
+    always there to be asked, and set.
     """
 
     __slots__ = ()
@@ -279,32 +296,63 @@ class Draft(MutableFields):
     @property
     def metadata(self) -> DraftMeta:
         """The metadata, to be changed."""
-        return DraftMeta(super().__getitem__("metadata")._level)
+        meta: DraftMeta = self["metadata"]
+        return meta
 
     def __getitem__(self, key: str) -> Any:
-        return self.metadata if key == "metadata" else super().__getitem__(key)
+        value = super().__getitem__(key)
+        return DraftMeta(value._level) if key == "metadata" and isinstance(value, Fields) else value
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        if value is None and name in ("spec", "status"):
+            self._level[name] = {}
+            return self[name]
+        return value
+
+
+# What a store keeps objects under, and what relates them to others.
+_KNOWN_BY = ("name", "namespace", "uid", "resource_version", "owner_references")
 
 
 def modified(obj: T, change: Callable[[Any], object]) -> T:
     """A copy of `obj` after `change` was called on a draft of it; what `change` returns is ignored.
 
-    A model of the user's own is handed to `change` as it is, and returned.
+    A model of the user's own is handed to `change` as it is, and returned. Raises InvalidInput where `change` took away
+    what the object is known by, and what `change` raises.
     """
     if not isinstance(obj, _Kept):
         change(obj)
         return obj
     level = obj._split()
-    draft = Draft(level)
-    change(draft)
-    level = draft._level
+    absent = [name for name in ("spec", "status") if name not in level]
+    change(Draft(level))
+    for name in absent:
+        if level.get(name) == {}:  # it was made by asking for it
+            del level[name]
+    if level.get("apiVersion") != obj.api_version or level.get("kind") != obj.kind:
+        raise InvalidInput(f"modify must leave {obj._words()} its apiVersion, kind")
     meta = obj.metadata
-    opened = level["metadata"]
+    opened = level.get("metadata")
     if type(opened) is not msgspec.Raw:
-        for key in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields"):
-            if key in opened and not opened[key]:
-                del opened[key]
-        meta = _decode_meta(encode(opened))
+        meta = _changed_metadata(obj, opened)
     return type(obj)(encode(level), meta, obj.api_version, obj.kind)
+
+
+def _changed_metadata(obj: _Kept, opened: Any) -> ObjectMeta:
+    if type(opened) is not dict:
+        raise InvalidInput(f"modify must leave {obj._words()} its metadata")
+    for key in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields"):
+        if key in opened and not opened[key]:
+            del opened[key]
+    try:
+        meta = _decode_meta(encode(opened))
+    except msgspec.MsgspecError as error:
+        raise InvalidInput(f"modify must leave {obj._words()} good metadata: {error}") from error
+    lost = [name for name in _KNOWN_BY if getattr(obj.metadata, name) and not getattr(meta, name)]
+    if lost:
+        raise InvalidInput(f"modify must leave {obj._words()} its metadata.{', '.join(map(_camel, lost))}")
+    return meta
 
 
 def meta_of(obj: Any) -> ObjectMeta:

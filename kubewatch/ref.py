@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 
-class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One entry of `metadata.ownerReferences`.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/

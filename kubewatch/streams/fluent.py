@@ -44,9 +44,10 @@ class EventStream(Stream[Event[T]], Generic[T]):
     def modify(self, change: Callable[[Any], object]) -> EventStream[T]:
         """Call `change` on a draft of each object, and hand on what became of it.
 
-        Before `reflect`, so that the store keeps what is left. Never take away metadata.name, namespace,
-        resourceVersion, uid or ownerReferences; `prune` refuses to. What `change` raises comes as `FunctionFailed`; the
-        object is passed over, which `vitals.dropped` counts, or handed on as it is if it was deleted.
+        Before `reflect`, so that the store keeps what is left. What an object is known by stays: apiVersion, kind, and
+        metadata.name, namespace, resourceVersion, uid and ownerReferences. What `change` raises, and taking these away,
+        comes as `FunctionFailed`; the object is passed over, which `vitals.dropped` counts, or handed on as it is if it
+        was deleted.
 
         >>> from kubewatch.decode import decode_object
         >>> from kubewatch.events import Apply
