@@ -213,7 +213,7 @@ def test_a_failure_of_the_last_run_is_not_lost() -> None:
         event.set()
         raise ValueError("no")
 
-    (result,) = controlled(feed).graceful_shutdown_on(event).run(reconcile)
+    (result,) = controlled(feed, clock=FakeClock()).graceful_shutdown_on(event).run(reconcile)
     assert isinstance(result, ReconcilerFailed)
 
 
