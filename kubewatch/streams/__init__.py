@@ -16,6 +16,7 @@ from .stages import (
     modify,
     predicate_filter,
     reflect,
+    reflect_shared,
     touched_objects,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "modify",
     "predicate_filter",
     "reflect",
+    "reflect_shared",
     "touched_objects",
 ]

@@ -19,7 +19,7 @@ from kubewatch.predicates import HasMetadata
 from . import order
 from .fluent import EventStream, ObjectStream, Stream
 from .merged import Input, JointStop, JointVitals, merged
-from .reflected import EventWriter
+from .reflected import EventWriter, SharedEventWriter
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -73,6 +73,11 @@ def touched_objects(events: Events[T]) -> ObjectStream[T]:
 def reflect(events: Events[T], writer: EventWriter[T]) -> EventStream[T]:
     """`EventStream.reflect`."""
     return _events(events, "reflect").reflect(writer)
+
+
+def reflect_shared(events: Events[T], writer: SharedEventWriter[T]) -> EventStream[T]:
+    """`EventStream.reflect_shared`."""
+    return _events(events, "reflect_shared").reflect_shared(writer)
 
 
 def predicate_filter(
