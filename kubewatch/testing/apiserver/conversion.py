@@ -53,7 +53,9 @@ def _autoscaler_outward(document: Json) -> Json:
         utilization = (resource.get("target") or {}).get("averageUtilization")
         if resource.get("name") == "cpu" and utilization is not None:
             spec["targetCPUUtilizationPercentage"] = utilization
-    status = {key: value for key, value in (document.get("status") or {}).items() if key != "currentMetrics"}
+    if "status" not in document:
+        return document | {"spec": spec}
+    status = {key: value for key, value in document["status"].items() if key != "currentMetrics"}
     return document | {"spec": spec, "status": {"currentReplicas": 0, "desiredReplicas": 0} | status}
 
 

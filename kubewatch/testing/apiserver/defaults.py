@@ -86,6 +86,10 @@ def _fill_stateful_set(document: Json) -> None:
     )
     _fill_rolling(part(spec, "updateStrategy"), partition=0)
     default(part(spec, "persistentVolumeClaimRetentionPolicy"), whenDeleted="Retain", whenScaled="Retain")
+    for claim in spec.get("volumeClaimTemplates") or ():
+        default(claim, apiVersion="v1", kind="PersistentVolumeClaim")
+        _fill_claim(claim)
+        default(part(claim, "status"), phase="Pending")
     fill_template(spec)
 
 
@@ -247,6 +251,37 @@ def _fill_endpoint_slice(document: Json) -> None:
         default(port, name="", protocol="TCP")
 
 
+def _fill_endpoints(document: Json) -> None:
+    for subset in document.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            default(port, protocol="TCP")
+
+
+def _fill_network_policy(document: Json) -> None:
+    spec = part(document, "spec")
+    default(spec, policyTypes=["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
+    for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
+        for port in rule.get("ports") or ():
+            default(port, protocol="TCP")
+
+
+def _fill_webhooks(document: Json) -> None:
+    for webhook in document.get("webhooks") or ():
+        default(webhook, failurePolicy="Fail", matchPolicy="Equivalent", timeoutSeconds=10)
+        default(webhook, namespaceSelector={}, objectSelector={})
+        service = (webhook.get("clientConfig") or {}).get("service")
+        if service:
+            default(service, port=443)
+        for rule in webhook.get("rules") or ():
+            default(rule, scope="*")
+
+
+def _fill_mutating_webhooks(document: Json) -> None:
+    _fill_webhooks(document)
+    for webhook in document.get("webhooks") or ():
+        default(webhook, reinvocationPolicy="Never")
+
+
 def _fill_storage_class(document: Json) -> None:
     default(document, reclaimPolicy="Delete", volumeBindingMode="Immediate")
 
@@ -260,15 +295,19 @@ def _show_rules(document: Json) -> None:
 
 
 _FILLERS: Mapping[tuple[str, str], Filler] = {
+    ("", "Endpoints"): _fill_endpoints,
     ("", "Event"): _fill_event,
     ("", "Namespace"): _fill_namespace,
     ("", "Node"): _fill_node,
     ("", "PersistentVolume"): _fill_volume,
     ("", "PersistentVolumeClaim"): _fill_claim,
     ("", "Pod"): fill_pod,
+    ("", "PodTemplate"): fill_template,
     ("", "ReplicationController"): _fill_replication_controller,
     ("", "Secret"): _fill_secret,
     ("", "Service"): _fill_service,
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _fill_mutating_webhooks,
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _fill_webhooks,
     ("apps", "DaemonSet"): _fill_daemon_set,
     ("apps", "Deployment"): _fill_deployment,
     ("apps", "ReplicaSet"): _fill_replica_set,
@@ -278,6 +317,7 @@ _FILLERS: Mapping[tuple[str, str], Filler] = {
     ("batch", "Job"): _fill_job,
     ("events.k8s.io", "Event"): _fill_event,
     ("discovery.k8s.io", "EndpointSlice"): _fill_endpoint_slice,
+    ("networking.k8s.io", "NetworkPolicy"): _fill_network_policy,
     ("scheduling.k8s.io", "PriorityClass"): _fill_priority_class,
     ("storage.k8s.io", "StorageClass"): _fill_storage_class,
 }

@@ -64,6 +64,49 @@ def fill_pod_spec(spec: Json) -> None:
         )
         for port in container.get("ports") or ():
             default(port, protocol="TCP")
+        for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+            _fill_probe(container.get(name))
+        for variable in container.get("env") or ():
+            _fill_field_reference(variable.get("valueFrom"))
+    for volume in spec.get("volumes") or ():
+        _fill_volume(volume)
+
+
+def _fill_probe(probe: Json | None) -> None:
+    if not probe:
+        return
+    for name, least in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+        probe[name] = probe.get(name) or least
+    if probe.get("httpGet"):
+        default(probe["httpGet"], path="/", scheme="HTTP")
+    if probe.get("grpc"):
+        default(probe["grpc"], service="")
+
+
+def _fill_field_reference(source: Json | None) -> None:
+    if source and source.get("fieldRef"):
+        default(source["fieldRef"], apiVersion="v1")
+
+
+_FILE_MODE = 0o644
+
+
+def _fill_volume(volume: Json) -> None:
+    """Files are readable by all, if nothing is said; a volume that says nothing at all is empty."""
+    if set(volume) <= {"name"}:
+        volume["emptyDir"] = {}
+    for name in ("secret", "configMap", "downwardAPI", "projected"):
+        if isinstance(volume.get(name), dict):
+            default(volume[name], defaultMode=_FILE_MODE)
+    if isinstance(volume.get("hostPath"), dict):
+        default(volume["hostPath"], type="")
+    projected = (volume.get("projected") or {}).get("sources") or ()
+    for source in projected:
+        if source.get("serviceAccountToken"):
+            default(source["serviceAccountToken"], expirationSeconds=3600)
+    for part in (volume, *projected):
+        for item in (part.get("downwardAPI") or {}).get("items") or ():
+            _fill_field_reference(item)
 
 
 def fill_template(spec: Json) -> None:
