@@ -56,7 +56,8 @@ class Latch:
     def wait(self, seconds: float) -> bool:
         """Wait for the door, `seconds` at most; returns whether it is open."""
         if not self.is_open and self._gate.acquire(timeout=seconds):
-            self._gate.release()
+            with contextlib.suppress(RuntimeError):  # the second of two openers released it for us
+                self._gate.release()
         return self.is_open
 
 

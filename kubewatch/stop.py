@@ -83,7 +83,8 @@ class Stop:
             if left <= 0:
                 return False
             if self._gate.acquire(timeout=min(self.slice(left), threading.TIMEOUT_MAX)):
-                self._gate.release()
+                with contextlib.suppress(RuntimeError):  # the second of two stoppers released it for us
+                    self._gate.release()
                 return True
         return True
 
