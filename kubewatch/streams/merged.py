@@ -76,6 +76,9 @@ class JointVitals(Vitals):
             return sum((vitals.restarts for vitals in members), Counter())
         if name == "dropped":
             return sum(vitals.dropped for vitals in members)
+        if name == "remaining":
+            known = [vitals.remaining for vitals in members if vitals.remaining is not None]
+            return sum(known) if known else None
         if name == "resource_version":
             return None  # several collections have no version in common
         raise AttributeError(name)

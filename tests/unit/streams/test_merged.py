@@ -292,6 +292,11 @@ def test_its_vitals_are_those_of_all_inputs() -> None:
     second.restarts["closed"] += 1
     first.dropped = 3
     assert (vitals.restarts["closed"], vitals.dropped) == (3, 3)
+    assert vitals.remaining is None
+    first.remaining, second.remaining = 3, 4
+    assert vitals.remaining == 7
+    for name in vars(first):
+        getattr(vitals, name)
     with pytest.raises(AttributeError):
         vitals.colour  # type: ignore[attr-defined]  # noqa: B018  # what is tested
 
