@@ -80,7 +80,10 @@ _list = msgspec.json.Decoder(_List).decode
 
 def decode_page(body: bytes) -> Page:
     """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
-    page = _list(body)
+    try:
+        page = _list(body)
+    except RecursionError as error:
+        raise msgspec.DecodeError("an object in it is nested too deep") from error
     meta = page.metadata
     return Page(
         # Copied out of the page, so that keeping one item does not keep the whole page in memory.
@@ -186,7 +189,7 @@ def salvage(raw: bytes) -> Salvage:
     try:
         meta = msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get("metadata")
         fields = msgspec.json.decode(meta, type=dict[str, msgspec.Raw]) if meta is not None else {}
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Salvage()
     known: dict[str, str] = {}
     for field, name in zip(Salvage.__struct_fields__, Salvage.__struct_encode_fields__, strict=True):

@@ -9,6 +9,7 @@ import pytest
 
 from kubewatch.decode import (
     Frame,
+    Salvage,
     decode_bookmark,
     decode_frame,
     decode_object,
@@ -74,6 +75,13 @@ def test_an_undecodable_object_keeps_what_can_be_told_of_it() -> None:
     assert (found.name, found.namespace, found.resource_version, found.uid) == ("a", "n", "12", None)
     for raw in (b"", b"[]", b"\xff", b'{"metadata":3}', b'{"metadata":{"name":5}}', b"{}"):
         assert salvage(raw).name is None
+
+
+def test_nesting_without_end_is_an_error_like_any_other() -> None:
+    deep = b'{"metadata":{"name":"a"},"items":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert salvage(deep) == Salvage()
+    with pytest.raises(msgspec.DecodeError, match="deep"):
+        decode_page(deep)
 
 
 def test_a_valid_object_passes() -> None:
