@@ -317,11 +317,11 @@ def _checked(text: Any, error_of: Callable[[str], str | None]) -> str:
 
 def _from_object(source: Mapping[str, Any]) -> Iterable[Requirement]:
     """The requirements of a LabelSelector object, as found in manifests."""
-    for key, value in (source.get("matchLabels") or {}).items():
+    for key, value in _mapping(source.get("matchLabels") or {}).items():
         yield _equal(key, value)
-    for expression in source.get("matchExpressions") or ():
+    for expression in map(_mapping, _list(source.get("matchExpressions") or ())):
         key = _checked(expression.get("key"), key_error)
-        values = tuple(sorted({_checked(value, value_error) for value in expression.get("values") or ()}))
+        values = tuple(sorted({_checked(value, value_error) for value in _list(expression.get("values") or ())}))
         match expression.get("operator"):
             case "In" | "NotIn" as operator if values:
                 yield Requirement(key, "in" if operator == "In" else "notin", values)
@@ -332,3 +332,16 @@ def _from_object(source: Mapping[str, Any]) -> Iterable[Requirement]:
                     f"label selector, expression on {key!r}: operator {operator!r} with {len(values)} values; "
                     "write In or NotIn with values, Exists or DoesNotExist without"
                 )
+
+
+def _mapping(part: Any) -> Mapping[str, Any]:
+    if not isinstance(part, Mapping):
+        raise InvalidInput(f"label selector: {part!r} is {type(part).__name__}, not a mapping")
+    return part
+
+
+def _list(part: Any) -> Iterable[Any]:
+    # A text is iterable, too: of a value that was not put in brackets it would make its letters.
+    if isinstance(part, (str, Mapping)) or not isinstance(part, Iterable):
+        raise InvalidInput(f"label selector: {part!r} is {type(part).__name__}, not a list")
+    return part

@@ -229,6 +229,11 @@ def test_bad_label_selectors_are_refused_with_position_and_mend(text: str, posit
         ({"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["x"]}]}, "'Exists' with 1 values"),
         ({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}, "'Gt' with 1 values"),
         ({"matchExpressions": [{"operator": "Exists"}]}, "None is NoneType"),
+        ({"matchExpressions": [{"key": "a", "operator": "In", "values": "web"}]}, "'web' is str, not a list"),
+        ({"matchExpressions": [{"key": "a", "operator": "In", "values": 1}]}, "1 is int, not a list"),
+        ({"matchExpressions": ["a"]}, "'a' is str, not a mapping"),
+        ({"matchExpressions": {"key": "a"}}, "is dict, not a list"),
+        ({"matchLabels": ["a"]}, "is list, not a mapping"),
         (7, "is text or a mapping, not int"),
     ],
 )
