@@ -17,6 +17,8 @@ T = TypeVar("T", covariant=True)
 
 def _name_of(obj: Any) -> str:
     meta = getattr(obj, "metadata", None)
+    if isinstance(meta, dict):  # of a model of the user's own
+        return meta.get("name") or meta.get("generateName") or ""
     return getattr(meta, "name", None) or getattr(meta, "generate_name", None) or ""
 
 

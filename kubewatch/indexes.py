@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
-from .objects import meta_of
+from .objects import key_of, labels_of, meta_of
 
 T = TypeVar("T")
 IndexFunction = Callable[[T], Iterable[Hashable]]
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def by_namespace(obj: Any) -> Iterable[Hashable]:
     """The object's namespace; None for a cluster-scoped object."""
-    return (obj.metadata.namespace,)
+    return (key_of(obj)[0] or None,)
 
 
 def by_owner(obj: Any) -> Iterable[Hashable]:
@@ -40,7 +40,7 @@ def by_label(key: str) -> IndexFunction[Any]:
     """
 
     def label(obj: Any) -> Iterable[Hashable]:
-        labels = obj.metadata.labels or {}
+        labels = labels_of(obj)
         return (labels[key],) if key in labels else ()
 
     return label
@@ -61,7 +61,7 @@ class Indexer(Generic[T]):
         Raises whatever the function raises, and TypeError for values that are not hashable.
         """
         values = self._function(obj)
-        if isinstance(values, str):
+        if isinstance(values, (str, bytes)):
             return (values,)
         found = tuple(values) if values is not None else ()
         hash(found)  # raises here and now for what could not be kept

@@ -45,4 +45,13 @@ def model_decoder(model: type[T]) -> Callable[[bytes], T]:
 def decode_model(model: type[T]) -> Callable[[bytes, str, str], T]:
     """Like `model_decoder`, in the shape of `kubewatch.decode.Decode`."""
     decode = model_decoder(model)
-    return lambda raw, api_version, kind: decode(raw)
+    if not hasattr(model, "openapi_types"):
+        return lambda raw, api_version, kind: decode(raw)
+
+    def official(raw: bytes, api_version: str, kind: str) -> T:
+        # The items of a list come without the two, and a reference made of them must be that of the watched object.
+        obj: Any = decode(raw)
+        obj.api_version, obj.kind = obj.api_version or api_version or None, obj.kind or kind or None
+        return cast(T, obj)
+
+    return official

@@ -373,6 +373,22 @@ def meta_of(obj: Any) -> ObjectMeta:
 
 
 def key_of(obj: Any) -> tuple[str, str]:
-    """What tells objects of one kind apart: (namespace, or "" where there is none; name)."""
+    """What tells objects of one kind apart: (namespace, or "" where there is none; name).
+
+    Raises AttributeError for what has no metadata, InvalidInput for metadata that do not say it.
+    """
     meta = obj.metadata
-    return meta.namespace or "", meta.name
+    try:
+        return meta.namespace or "", meta.name
+    except AttributeError:
+        if isinstance(meta, dict) and "name" in meta:
+            return meta.get("namespace") or "", meta["name"]
+        raise InvalidInput(
+            f"objects are told apart by metadata.namespace and metadata.name: the class {type(obj).__name__} needs both"
+        ) from None
+
+
+def labels_of(obj: Any) -> Mapping[str, str]:
+    """The labels of an object or model; empty when there are none."""
+    meta = obj.metadata
+    return (meta.get("labels") if isinstance(meta, dict) else meta.labels) or _EMPTY

@@ -19,7 +19,7 @@ from . import freshness
 from .errors import InvalidInput, WatchError
 from .freshness import Freshness
 from .indexes import Indexer, IndexFunction, by_label, by_namespace, by_owner
-from .objects import Object, PartialObjectMeta, key_of, meta_of
+from .objects import Object, PartialObjectMeta, key_of, labels_of, meta_of
 from .ref import ObjectRef
 from .selectors import LabelSelector, Requirement
 from .table import Key, Table
@@ -44,9 +44,10 @@ class Store(Generic[T]):
 
     def __init__(self, indexes: Mapping[str, IndexFunction[T]]) -> None:
         declared = {name: Indexer(name, function) for name, function in indexes.items()}
+        self._owner: Indexer[T] = Indexer("owner", by_owner)
         self._known: dict[Hashable, Indexer[T]] = {
             "namespace": Indexer("namespace", by_namespace),
-            "owner": Indexer("owner", by_owner),
+            "owner": self._owner,
         }
         self._known.update(declared)
         self._labels: dict[str, Indexer[T]] = {}  # by label key, for `select`
@@ -105,7 +106,7 @@ class Store(Generic[T]):
         """
         objects, left = self._narrowed(LabelSelector.of(selector))
         for requirement in left:
-            objects = [obj for obj in objects if requirement.matches(_labels_of(obj))]
+            objects = [obj for obj in objects if requirement.matches(labels_of(obj))]
         return objects
 
     def index(self, name: str, value: Hashable) -> list[T]:
@@ -113,7 +114,7 @@ class Store(Generic[T]):
 
         Besides those given to `store(indexes=…)` there are `namespace`, `owner` (a uid, or what has one: an object or
         a reference) and `label` (`"app=web"`). They are built when first asked for.
-        Raises `InvalidInput` when there is no such index.
+        Raises `InvalidInput` when there is no such index, and for an owner without a uid.
         """
         if name == "label" and name not in self._known:
             return self.select(str(value))
@@ -123,8 +124,8 @@ class Store(Generic[T]):
                 f"there is no index {name!r} here, only {', '.join(map(str, [*self._known, 'label']))}; "
                 f"declare it: store(indexes={{{name!r}: lambda obj: [...]}})"
             )
-        if name == "owner":
-            value = getattr(value, "uid", value)
+        if indexer is self._owner:
+            value = _uid(value)
         found = self._indexed(indexer, value)
         return found if found is not None else [obj for obj in self.state() if indexer.matches(obj, value)]
 
@@ -273,6 +274,13 @@ def _key(ref: Any) -> Key:
         raise InvalidInput(f"ask a store for a name, an ObjectRef or an object, not for {type(ref).__name__}") from None
 
 
+def _uid(owner: Any) -> str:
+    uid = owner if isinstance(owner, str) else getattr(getattr(owner, "metadata", owner), "uid", None)
+    if not uid:
+        raise InvalidInput(f"objects name their owners by uid, and this {type(owner).__name__} has none: ask for a uid")
+    return str(uid)
+
+
 def _name(text: str) -> str:
     if "/" in text:
         namespace, _, name = text.rpartition("/")
@@ -288,10 +296,6 @@ def _is_kind(obj: Any, ref: Any) -> bool:
     if kind != wanted:
         return False
     return obj.api_version == ref.api_version or _group(obj.api_version) == _group(ref.api_version)
-
-
-def _labels_of(obj: Any) -> Mapping[str, str]:
-    return obj.metadata.labels or {}
 
 
 def _group(api_version: str | None) -> str:

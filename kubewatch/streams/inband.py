@@ -14,6 +14,7 @@ from typing import Any
 
 from kubewatch.errors import FunctionFailed, WatchError
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
+from kubewatch.objects import key_of
 from kubewatch.stop import Stop
 
 # Items on their way through a chain. Each stage closes the one before when it ends or is closed, and so the connection
@@ -69,8 +70,10 @@ def function_failed(stage: str, function: Callable[..., Any], obj: Any, error: E
     It names the type of what was raised and not its text, which may hold parts of a Secret and would reach logs.
     """
     name = getattr(function, "__name__", None) or type(function).__name__
-    meta = getattr(obj, "metadata", None)
-    place = "/".join(filter(None, (getattr(meta, "namespace", None), getattr(meta, "name", None))))
+    try:
+        place = "/".join(filter(None, key_of(obj)))
+    except Exception:  # a string, say
+        place = ""
     kind = getattr(obj, "kind", None) or type(obj).__name__
     message = f"{stage}({name}) raised {type(error).__name__} on {kind} {place}".rstrip()
     return FunctionFailed(message, error)

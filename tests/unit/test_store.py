@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import math
 import pickle
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubewatch import freshness
@@ -20,6 +22,7 @@ from kubewatch.decode import decode_partial
 from kubewatch.errors import InvalidInput, StaleAfterFork, WatchFailed, WriterDropped
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
 from kubewatch.indexes import by_label, by_namespace, by_owner
+from kubewatch.models import decode_model
 from kubewatch.objects import Object, PartialObjectMeta
 from kubewatch.ref import ObjectRef
 from kubewatch.selectors import LabelSelector
@@ -160,6 +163,67 @@ def test_models_of_the_official_client_are_stored_by_their_metadata() -> None:
     assert reader.index("namespace", "shop") == [first, bare]
     refs = reader.keys()
     assert set(refs) == {ObjectRef("V1Pod", "web-0", "shop"), ObjectRef("V1Pod", "bare", "shop")}
+
+
+class Loose(msgspec.Struct):
+    """A model with plain metadata, as one writes it first."""
+
+    metadata: dict[str, Any]
+    api_version: str = "example.com/v1"
+    kind: str = "Loose"
+
+
+def test_models_with_plain_metadata_are_stored_by_it() -> None:
+    decode = decode_model(Loose)
+    owners = [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u1"}]
+    meta = {"name": "a", "namespace": "shop", "labels": {"app": "web"}, "ownerReferences": owners}
+    first = decode(json.dumps({"metadata": meta}).encode(), "", "")
+    bare = decode(b'{"metadata": {"name": "n1"}}', "", "")
+    reader, writer = store({"app": by_label("app")}, of=Loose)
+    for obj in (first, bare):
+        writer.apply(Apply(obj))
+    assert reader.get("a", "shop") is reader.get(first) is first
+    assert reader.get("n1") is bare
+    assert reader.select("app=web") == reader.index("app", "web") == reader.index("owner", "u1") == [first]
+    assert reader.select("!app") == [bare]
+    for _ in range(2):
+        assert reader.index("namespace", "shop") == [first]
+        assert reader.index("namespace", None) == [bare]
+        writer.apply(Apply(first))
+    assert reader.index_failures == {}
+    writer.apply(Delete(first))
+    assert reader.keys() == [ObjectRef("Loose", "n1", api_version="example.com/v1")]
+
+
+def test_a_model_that_does_not_say_where_it_is_is_refused() -> None:
+    class Meta(msgspec.Struct):
+        name: str
+
+    class Placeless(msgspec.Struct):
+        metadata: Meta
+
+    _, writer = store(of=Placeless)
+    with pytest.raises(InvalidInput, match=r"metadata\.namespace and metadata\.name.*Placeless"):
+        writer.apply(Apply(Placeless(Meta("a"))))
+
+
+def test_official_models_from_lists_and_from_watches_are_referred_to_alike() -> None:
+    """The items of a list carry no kind, the objects of a watch do."""
+    from kubernetes.client import V1Pod
+
+    decode = decode_model(V1Pod)
+    reader, writer = store(of=V1Pod)
+    for raw in (b'{"metadata": {"name": "a"}}', b'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}'):
+        writer.apply(Apply(decode(raw, "v1", "Pod")))
+    assert set(reader.keys()) == {ObjectRef("Pod", "a"), ObjectRef("Pod", "b")}
+
+
+def test_an_owner_without_a_uid_is_refused_rather_than_found_to_own_nothing() -> None:
+    reader, writer = store()
+    fill(writer, pod("a", owners=[{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u1"}]))
+    for owner in (ObjectRef("Node", "n"), None, ""):
+        with pytest.raises(InvalidInput, match="uid"):
+            reader.index("owner", owner)
 
 
 def test_state_filter_filters_by_predicate() -> None:
