@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -19,13 +20,14 @@ import msgspec
 import kubewatch
 
 from . import kubeconfig
-from .credentials import Access, Credentials, Loaded
+from .aside import aside
+from .credentials import Access, Credentials, Loaded, redact
 from .decode import Status, decode_status
 from .errors import ApiError, AuthError, InvalidInput, Unreachable
 from .http1 import Head, encode_request
 from .params import encode_query
 from .stop import Stop
-from .wire import Stale, Wire
+from .wire import NoCertificate, Stale, Wire
 
 if TYPE_CHECKING:
     from kubernetes.client.api_client import ApiClient
@@ -59,6 +61,9 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes)"  # which may be a Secret
 
 
 class Client:
@@ -137,9 +142,10 @@ class Client:
         >>> Client().request("GET", "/version").body                            # doctest: +SKIP
         b'{"major": "1", ...
 
-        `timeout` is in seconds without a byte of an answer; connecting may take 5 s more. A GET is sent again when a
-        kept connection turns out to be closed; anything is sent again, once, when credentials were refused and there
-        are newer ones. Raises ApiError for a status of 300 and more, AuthError for 401, Unreachable.
+        `timeout` is in seconds: for the head of an answer, and then without a byte of its body; the whole body may take
+        5 times as long, and connecting at most 20 s. A GET is sent again when a kept connection turns out to be closed;
+        anything is sent again, once, when credentials were refused and there are newer ones. Raises ApiError for a
+        status of 300 and more, AuthError for 401, Unreachable.
         """
         wire, head = self.exchange(None, method, path, query=query, headers=headers, body=body, timeout=timeout)
         try:
@@ -167,13 +173,15 @@ class Client:
         `wire` is an open connection of the caller's own, to be used if it still serves; it is closed if not. With a
         `stop`, connections are made for it alone and not kept.
         """
+        if not path.startswith("/"):
+            raise InvalidInput(f"the path of a request begins with '/', which {path!r} does not")
         text = encode_query(query)
         target = f"{path}?{text}" if text else path
         what = f"{method} {path}"
         refused: Access | None = None
         while True:
             try:
-                access = self._credentials.current()
+                access = self._credentials.at_hand() or aside(self._credentials.current, stop)
             except BaseException:
                 if wire is not None:
                     wire.close()
@@ -183,20 +191,29 @@ class Client:
                 wire = None
             if wire is None and stop is None:
                 wire = self._kept(access)
-            wire, head = self._ask(access, wire, method, target, headers or {}, body, timeout, stop)
+            renew = functools.partial(self._credentials.renew, access)
+            try:
+                wire, head = self._ask(access, wire, method, target, headers or {}, body, timeout, stop)
+            except NoCertificate:
+                wire = None
+                if refused is not None or not aside(renew, stop):
+                    raise
+                refused = access
+                continue
             if 200 <= head.status < 300:
                 return wire, head
-            try:
+            data = b""
+            with contextlib.suppress(Unreachable):  # the status says enough
                 data = wire.read_all(timeout, ERROR_LIMIT)
-            except Unreachable:
-                data = b""  # the status says enough
-            finally:
+            if stop is None:
+                self._keep(wire)
+            else:
                 wire.close()
             wire = None
             error = api_error(head, data, what)
             if head.status != 401:
                 raise error
-            if refused is not None or not self._credentials.renew(access):
+            if refused is not None or not aside(renew, stop):
                 raise AuthError(f"{error}. {self._advice()}") from error
             refused = access
 
@@ -305,7 +322,8 @@ def _loaded(loader: Callable[[], Configuration]) -> Loaded:
     try:
         return Loaded(loader())
     except Exception as error:  # the user's function: it may raise anything
-        raise AuthError(f"the loader of the Client failed: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {redact(str(error))}"
+        raise AuthError(f"the loader of the Client failed: {why}") from error
 
 
 def api_error(head: Head, body: bytes, request: str) -> ApiError:

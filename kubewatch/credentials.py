@@ -45,7 +45,7 @@ class Loaded:
     configuration: Configuration
     namespace: str = "default"
     lifetime: float | None = None
-    extra: tuple[tuple[str, str], ...] = ()
+    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,30 @@ class Credentials:
         self._fresh_until = 0.0
         self._expires = float("inf")
         self._renewed = float("-inf")
+        self._failures = 0
+        self._failure = ""
         # Guards all of the above, and is held while loading: one thread loads, the others wait for what it brings.
         self._lock = threading.Lock()
 
     def current(self) -> Access:
         """The access to use now."""
-        access = self._access
-        if access is not None and self._clock() < self._fresh_until:
+        access, failures = self.at_hand(), self._failures
+        if access is not None:
             return access
-        with self._lock:
+        # Who has credentials goes on with them while another thread loads newer ones: if they serve no more, the server
+        # says so, and `renew` waits.
+        if not self._lock.acquire(blocking=self._access is None):
+            assert self._access is not None
+            return self._access
+        try:
             if self._access is None:
-                return self._take(self._begin())
+                if self._failures != failures:  # while we waited; a plugin that hangs need not hang for each in turn
+                    raise AuthError(self._failure)
+                try:
+                    return self._take(self._begin())
+                except AuthError as error:
+                    self._failures, self._failure = self._failures + 1, str(error)
+                    raise
             now = self._clock()
             if now < self._fresh_until:
                 return self._access
@@ -104,6 +117,12 @@ class Credentials:
                 logger.warning("credentials could not be loaded anew, going on with the old ones: %s", error)
                 self._fresh_until = now + LOOK_INTERVAL
                 return self._access
+        finally:
+            self._lock.release()
+
+    def at_hand(self) -> Access | None:
+        """The access to use now, if that takes no look at anything; never blocks."""
+        return self._access if self._clock() < self._fresh_until else None
 
     def renew(self, refused: Access) -> bool:
         """After a 401 with `refused`: whether there are other credentials now. Many threads may call it at once."""

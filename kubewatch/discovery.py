@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 from cachetools import TTLCache
 
+from .aside import Together
 from .client import Client
 from .errors import ApiError, UnknownKind, Unreachable
 
@@ -81,8 +82,8 @@ class Discovery:
         # Guards `_known`; held for no longer than a look.
         self._lock = threading.Lock()
         self._known: TTLCache[str, Found] = TTLCache(maxsize=4096, ttl=TTL, timer=clock)
-        # Held while the server is asked: of a hundred threads that miss the same, one asks.
-        self._asking = threading.Lock()
+        # Of a hundred threads that miss the same, one asks, and a silent server holds up none of them twice.
+        self._asking: Together[Found] = Together()
 
     def kind(self, api_version: str, kind: str) -> Resource:
         """The kind as objects name it: `("apps/v1", "Deployment")`."""
@@ -140,14 +141,17 @@ class Discovery:
         found = _first(known or (), preferences)
         if found is not None or (known is not None and not again):
             return found
-        with self._asking:
-            with self._lock:
-                now = self._known.get(place)
-            if now is known:  # else somebody asked while we waited, and that answer is new enough
-                now = self._everything() if place == "*" else self._ask(place)
-                with self._lock:
-                    self._known[place] = now
-        return _first(now or (), preferences)
+        return _first(self._asking.get(place, lambda: self._renewed(place, known)), preferences)
+
+    def _renewed(self, place: str, known: Found | None) -> Found:
+        with self._lock:
+            now = self._known.get(place)
+        if now is not None and now is not known:
+            return now  # somebody asked just before us, and that answer is new enough
+        now = self._everything() if place == "*" else self._ask(place)
+        with self._lock:
+            self._known[place] = now
+        return now
 
     def _unknown(self, wanted: str, word: str, say: Callable[[Resource], str]) -> Resource:
         try:

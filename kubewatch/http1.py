@@ -49,7 +49,10 @@ def encode_request(method: str, target: str, headers: Iterable[tuple[str, str]],
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
     lines += ["", ""]
-    return "\r\n".join(lines).encode("utf-8") + (body or b"")
+    try:
+        return "\r\n".join(lines).encode("utf-8") + (body or b"")
+    except UnicodeEncodeError:  # which holds all headers
+        raise InvalidInput("the path or a header has half of a surrogate pair in it, which is no character") from None
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -155,7 +158,7 @@ def _framing(head: Head, method: str) -> Chunked | Sized | UntilClose:
     if not lengths:
         return UntilClose()
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdecimal()):
+    if lengths or not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise BadResponse("the answer has no valid Content-Length")
     return Sized(int(length))
 

@@ -78,6 +78,7 @@ def from_kubeconfig(paths: str | None = None, context: str | None = None) -> Loa
             config_base_path=None,
             config_persister=files.save_changes,
         )
+        _check(loader, paths)
         loader.load_and_set(configuration)
     except AuthError:
         raise
@@ -85,6 +86,18 @@ def from_kubeconfig(paths: str | None = None, context: str | None = None) -> Loa
         raise AuthError(f"the kubeconfig {paths} cannot be loaded: {redact(str(error))}") from error
     namespace = loader.current_context["context"].get("namespace") or "default"
     return Loaded(configuration, namespace, loader.lifetime)
+
+
+def _check(loader: Any, paths: str) -> None:
+    # The official loader would go on without credentials, and on this machine.
+    context = loader.current_context
+    if context["context"].get("user") and loader._user is None:
+        raise AuthError(
+            f"the context {context['name']!r} of the kubeconfig {paths} is for the user "
+            f"{context['context']['user']!r}, who is not in it"
+        )
+    if not loader._cluster.safe_get("server"):
+        raise AuthError(f"the cluster of the context {context['name']!r} of the kubeconfig {paths} has no server")
 
 
 def _new_configuration() -> Any:

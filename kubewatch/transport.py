@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from .aside import aside
 from .client import Client
 from .decode import Page, decode_page
 from .errors import ApiError, Unreachable
@@ -40,7 +41,8 @@ class Session:
         watch_as: str = "application/json",
     ) -> None:
         self._client = client
-        self._path = path
+        self._find_path = path
+        self._found = ""
         self._stop = stop
         self._list_as = list_as
         self._watch_as = watch_as
@@ -80,6 +82,10 @@ class Session:
         )
         self._watched = wire
         return WatchBody(wire, self._stop, idle_timeout)
+
+    def _path(self) -> str:
+        self._found = self._found or aside(self._find_path, self._stop)
+        return self._found
 
     def close(self) -> None:
         """Close what is open; idempotent."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import http.client
 import ipaddress
 import os
-import select
 import socket
 import ssl
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .aside import aside
 from .errors import IdleTimeout, InvalidInput, Unreachable
 from .http1 import BadResponse, Body, Head, Truncated, parse_head
 from .stop import Stop
@@ -27,8 +28,13 @@ from .stop import Stop
 if TYPE_CHECKING:
     from kubernetes.client.configuration import Configuration
 
-# Seconds for each address that the server's name has.
+# Seconds for each address that the server's name has, and for all of it: name, addresses, proxy, TLS.
 CONNECT_TIMEOUT = 5.0
+CONNECT_LIMIT = 20.0
+
+# A whole answer may take so many times as long as its peer may be silent: a server gives up on its own after 60 s, and
+# a peer that drips never ends.
+WHOLE = 5
 
 # Bytes asked of a socket at once. More makes the allocator map fresh memory for each read: measured 20 µs against 3.
 BLOCK = 65536
@@ -61,6 +67,10 @@ def socket_options() -> list[tuple[int, int, int]]:
     return options
 
 
+class NoCertificate(Unreachable):
+    """A file with a certificate is gone. Those that the official client wrote to /tmp come back by loading anew."""
+
+
 class Dialer:
     """Makes connections to the server of one Configuration, through its proxy if it has one. Thread-safe.
 
@@ -79,7 +89,9 @@ class Dialer:
             raise InvalidInput(
                 f"the address of the server or of its proxy is no URL ({type(error).__name__})"
             ) from None
-        scheme, host = url.scheme or "http", url.host or "localhost"
+        scheme, host = url.scheme, url.host
+        if scheme not in ("http", "https") or not host:
+            raise InvalidInput("the address of the server is no URL that begins with https:// or http:// and a host")
         # Options of the user's own come later and so win.
         own = list(manager.connection_pool_kw.get("socket_options") or ())
         manager.connection_pool_kw["socket_options"] = [*socket_options(), *own]
@@ -95,11 +107,20 @@ class Dialer:
         if absolute:
             self.headers += (manager.proxy_headers or {}).items()
 
-    def connect(self, attach: Callable[[socket.socket], None] | None = None) -> Any:
-        """A connected socket, ready for a request; `attach` is called with it before any handshake on it.
+    def connect(self, stop: Stop | None = None) -> Any:
+        """A connected socket, ready for a request, made on a thread of its own: `stop` and Ctrl-C end the wait for it.
 
-        Takes at most 5 s for each address to connect, and 5 s for each answer in a handshake. Raises Unreachable.
+        Takes at most 5 s for each address to connect, and 20 s in all. Raises Unreachable.
         """
+        attempt = Stop()  # by which the thread is sent home when nobody waits for it any more
+        try:
+            return aside(functools.partial(self._connect, attempt), stop, CONNECT_LIMIT, _close_for_good)
+        except TimeoutError as error:
+            raise Unreachable(f"cannot connect to {self.address}: {self._reason(error)}") from error
+        finally:
+            attempt.stop()
+
+    def _connect(self, attempt: Stop) -> Any:
         conn = self._pool._new_conn()
         conn.timeout = CONNECT_TIMEOUT
         plain, made = conn._new_conn, []
@@ -107,8 +128,7 @@ class Dialer:
         def attached() -> socket.socket:
             sock: socket.socket = plain()
             made.append(sock)
-            if attach is not None:
-                attach(sock)
+            attempt.attach(sock)
             return sock
 
         # On this one connection, which nobody else sees: the only place where its socket can be had so early.
@@ -125,7 +145,12 @@ class Dialer:
             if not isinstance(error, Exception):
                 raise
             # urllib3's are of many families: each is an answer that did not come.
-            raise Unreachable(f"cannot connect to {self.address}: {self._reason(error)}") from error
+            lost = any(isinstance(cause, FileNotFoundError) for cause in _causes(error))
+            raise (NoCertificate if lost else Unreachable)(
+                f"cannot connect to {self.address}: {self._reason(error)}"
+            ) from error
+        finally:
+            attempt.detach()
         del conn._new_conn  # which would keep the connection object alive until the next collection
         return conn.sock
 
@@ -141,6 +166,8 @@ class Dialer:
             if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
                 why = getattr(cause, "verify_message", "") or text
                 return f"its certificate is not trusted ({why}); check certificate-authority and tls-server-name"
+            if "NO_CERTIFICATE_OR_CRL_FOUND" in text or "[SSL] PEM lib" in text:
+                return f"a certificate file holds no certificate ({text}); check certificate-authority and the client's"
             if isinstance(cause, ssl.SSLError):
                 return f"the TLS handshake failed{through} ({cause.reason or text}); does that port speak TLS?"
             if isinstance(cause, ConnectionRefusedError):
@@ -148,7 +175,7 @@ class Dialer:
             if isinstance(cause, (FileNotFoundError, PermissionError)):
                 return f"a certificate file cannot be read ({text})"
         if any(isinstance(cause, TimeoutError) for cause in causes):
-            return f"no answer within {CONNECT_TIMEOUT:g} s{through}; check the address, the firewall and the VPN"
+            return f"no answer in time{through}; check the address, the firewall and the VPN"
         root = next((cause for cause in reversed(causes) if isinstance(cause, OSError)), error)
         return f"{root}{through}"
 
@@ -193,10 +220,13 @@ class Wire:
         self._stop = stop
         self._sock: Any = None
         try:
-            self._sock = dialer.connect(stop.attach if stop is not None else None)
-        except BaseException:
+            self._sock = dialer.connect(stop)
             if stop is not None:
-                stop.detach()
+                # By its number, as a socket with TLS cannot be duplicated.
+                with socket.socket(fileno=socket.dup(self._sock.fileno())) as plain:
+                    stop.attach(plain)
+        except BaseException:
+            self.close()
             raise
         self._timeout: float | None = CONNECT_TIMEOUT
         self._head: Head | None = None
@@ -206,7 +236,7 @@ class Wire:
         _wires.add(self)
 
     def ask(self, method: str, request: bytes, timeout: float) -> Head:
-        """Send a request and wait for the head of its answer, at most `timeout` seconds without a byte."""
+        """Send a request and wait for the head of its answer, at most `timeout` seconds each."""
         kept, self._head, self._body = self._head is not None, None, None
         sock = self._socket()
         self._set_timeout(timeout)
@@ -215,10 +245,12 @@ class Wire:
             # The server may have answered and hung up before it had read everything: the answer is worth a look.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(request)
+            end, left = time.monotonic() + timeout, timeout
             while True:
-                block = self._receive(timeout)
+                block = self._receive(timeout, end, left)
                 if not block:
                     raise BrokenOff(f"{self.dialer.address} closed the connection without an answer")
+                left = end - time.monotonic()
                 data += block
                 while (parsed := parse_head(data)) is not None:
                     self._head, data = parsed[0], data[parsed[1] :]
@@ -240,18 +272,21 @@ class Wire:
     def read(self, timeout: float) -> bytes:
         """The next bytes of the body, as they come; empty at its end, and only there.
 
-        Raises IdleTimeout after `timeout` seconds without a byte, BrokenOff at an end before the body's.
+        Raises IdleTimeout after `timeout` seconds without a byte of it, BrokenOff at an end before the body's.
         """
         body = self._body
         assert body is not None, "read() comes after ask()"
         data, self._begun = self._begun, b""
+        end, left = time.monotonic() + timeout, timeout
         try:
             while not data and not body.done:
-                block = self._receive(timeout)
-                if block:
-                    data = body.feed(block)
-                else:
+                block = self._receive(timeout, end, left)
+                if not block:
                     body.finish()
+                elif not (data := body.feed(block)):  # the size of a chunk, say, or some bits of what is compressed
+                    left = end - time.monotonic()
+            if not data:
+                body.finish()
         except Truncated as error:
             raise BrokenOff(f"the connection to {self.dialer.address} was cut: {error}") from error
         except BadResponse as error:
@@ -259,11 +294,13 @@ class Wire:
         return data
 
     def read_all(self, timeout: float, limit: int | None = None) -> bytes:
-        """The rest of the body; of a body longer than `limit` bytes only its beginning."""
-        parts, length = [], 0
-        while (limit is None or length < limit) and (block := self.read(timeout)):
+        """The rest of the body; of a body longer than `limit` bytes only its beginning. Takes 5 * `timeout` at most."""
+        parts, length, end = [], 0, time.monotonic() + WHOLE * timeout
+        while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
             parts.append(block)
             length += len(block)
+            if time.monotonic() >= end:
+                raise IdleTimeout(f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s")
         return b"".join(parts)
 
     @property
@@ -309,10 +346,10 @@ class Wire:
         return self._sock
 
     def _readable(self) -> bool:
+        from urllib3.util import wait_for_read
+
         # Nothing is due on a connection at rest: what can be read is its end, or an answer to nothing.
-        poll = select.poll()
-        poll.register(self._sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return wait_for_read(self._sock, timeout=0)
 
     def _set_timeout(self, seconds: float) -> None:
         # A timeout of 0 would mean "do not block", and each call costs a system call.
@@ -321,10 +358,9 @@ class Wire:
             self._socket().settimeout(timeout)
             self._timeout = timeout
 
-    def _receive(self, seconds: float) -> bytes:
+    def _receive(self, seconds: float, end: float, left: float) -> bytes:
+        # `left` are the seconds until `end`; of those that were granted, `seconds`, the error speaks.
         stop = self._stop
-        end = time.monotonic() + seconds
-        left = seconds
         while True:
             self._set_timeout(left if stop is None else stop.slice(left))
             try:

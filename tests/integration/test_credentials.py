@@ -153,6 +153,22 @@ def test_a_broken_kubeconfig_is_an_error_that_names_the_file(
         Client().request("GET", "/version")
 
 
+def test_a_context_of_a_user_who_is_not_there_is_an_error_and_no_anonymous_request_is_made(
+    server: Guarded, config: Callable[..., Path]
+) -> None:
+    path = config(server.url, {"token": "first"})
+    path.write_text(path.read_text().replace("name: u\n", "name: somebody\n"))
+    with pytest.raises(AuthError, match=f"{path} is for the user 'u', who is not in it"):
+        Client().request("GET", "/version")
+    assert server.accepted == 0
+
+
+def test_a_cluster_without_a_server_is_an_error_and_not_this_machine(config: Callable[..., Path]) -> None:
+    path = config("", {"token": "first"})
+    with pytest.raises(AuthError, match=f"{path} has no server"):
+        Client().request("GET", "/version")
+
+
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
     """The server of the pod that this process is made to believe it runs in; its service account is in `tmp_path`."""
@@ -363,6 +379,10 @@ def test_certificates_whose_temporary_files_were_cleaned_away_are_written_again(
         user = {"client-certificate-data": pem, "client-key-data": pem, "token": "first"}
         config(server.url, user, **{"certificate-authority-data": authority})
         with Client() as client:
+            assert client.request("GET", "/version").status == 200
+            for path in kubeconfig._temporary_files().values():
+                os.remove(path)
+            client.close()  # so that it connects anew
             assert client.request("GET", "/version").status == 200
             for path in kubeconfig._temporary_files().values():
                 os.remove(path)

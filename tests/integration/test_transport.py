@@ -11,11 +11,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from kubewatch.api import Api
 from kubewatch.client import Client
 from kubewatch.errors import ApiError, IdleTimeout, Unreachable
 from kubewatch.params import ListParams, WatchParams
@@ -523,6 +524,184 @@ def test_a_followed_event_ends_the_wait_for_headers_and_for_the_body(phase: str)
         event.set()
         assert ended.wait(3.0)
         reader.join(3.0)
+
+
+@pytest.fixture
+def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A resolver that does not answer before the test is over; the event says that it was asked."""
+    asked, over, resolve = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *more: Any, **also: Any) -> Any:
+        if host == "silent.test":
+            asked.set()
+            over.wait(10.0)
+        return resolve("127.0.0.1", *more, **also)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    over.set()
+
+
+def by_call(stop: Stop) -> Callable[[], None]:
+    return stop.stop
+
+
+def by_event(stop: Stop) -> Callable[[], None]:
+    event = threading.Event()
+    stop.follow(event)
+    return event.set
+
+
+def by_deadline(stop: Stop) -> Callable[[], None]:
+    return lambda: stop.until(0.0)
+
+
+@pytest.mark.parametrize("way", [by_call, by_event, by_deadline])
+@pytest.mark.parametrize("phase", ["name", "handshake", "tunnel", "credentials", "discovery"])
+def test_whatever_comes_before_the_first_request_can_be_stopped(
+    phase: str, way: Callable[[Stop], Callable[[], None]], name_server: threading.Event
+) -> None:
+    """Pain 3: stop() did not stop. Nor did until() and take_until() while a connection was made."""
+    reached = name_server if phase == "name" else threading.Event()
+    over = threading.Event()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        reached.set()
+        until_gone(sock)
+
+    def log_in() -> Any:
+        reached.set()
+        over.wait(10.0)
+        return configuration(peer.url)
+
+    with Peer(serve) as peer:
+        client = {
+            "name": lambda: Client(configuration("https://silent.test")),
+            "handshake": lambda: Client(configuration(peer.url.replace("http:", "https:"))),
+            "tunnel": lambda: Client(configuration("https://apiserver.test", proxy=peer.url)),
+            "credentials": lambda: Client(loader=log_in),
+            "discovery": lambda: Client(configuration(peer.url)),
+        }[phase]()
+        stop = Stop()
+        end = way(stop)
+        pods = Api("pods", client=client) if phase == "discovery" else Api("v1", "Pod", client=client)
+        outcome: list[object] = []
+
+        def read() -> None:
+            try:
+                pods.open(stop).list(ListParams())
+            except Unreachable as error:
+                outcome.append(error)
+
+        reader = threading.Thread(target=read, name="reader")
+        reader.start()
+        assert reached.wait(5.0)
+        end()
+        reader.join(1.5)
+        assert not reader.is_alive()
+        assert stop.stopped
+        assert isinstance(outcome[0], Unreachable)
+        over.set()
+
+
+def test_ctrl_c_ends_a_request_that_waits_for_a_name(name_server: threading.Event) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        name_server.wait(5.0)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    other = threading.Thread(target=interrupt, name="interrupt")
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        Client(configuration("https://silent.test")).request("GET", "/version")
+    other.join(5.0)
+
+
+def test_connecting_takes_a_limited_time_in_all(name_server: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubewatch.wire.CONNECT_LIMIT", 0.1)
+    with pytest.raises(Unreachable, match=r"cannot connect to silent.test:443: no answer in time; check"):
+        Client(configuration("https://silent.test")).request("GET", "/version")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"HTTP/1.1 200 OK\r\n"] + [b"X"] * 1000,
+        [b"HTTP/1.1 100 Continue\r\n\r\n"] * 1000,
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"] + [b" "] * 1000,
+        [b"HTTP/1.1 503 Overloaded\r\nContent-Length: 1000\r\n\r\n"] + [b" "] * 1000,
+        [CHUNKED] + [b"0"] * 1000,
+    ],
+    ids=["head", "remarks", "body", "error", "chunk size"],
+)
+def test_an_answer_that_drips_is_not_waited_for_for_ever(parts: list[bytes]) -> None:
+    """Pain 2: a timeout for each read is no timeout for an answer."""
+    gone = threading.Event()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        peer.head(sock)
+        for part in parts:
+            sock.sendall(part)
+            if gone.wait(0.02):
+                return
+
+    with Peer(serve) as peer:
+        outcome: list[object] = []
+
+        def ask() -> None:
+            try:
+                Client(configuration(peer.url)).request("GET", "/version", timeout=0.1)
+            except (Unreachable, ApiError) as error:
+                outcome.append(error)
+
+        asker = threading.Thread(target=ask, name="asker")
+        asker.start()
+        asker.join(5.0)
+        gone.set()
+        assert not asker.is_alive()
+        assert isinstance(outcome[0], ApiError if b"503" in parts[0] else IdleTimeout)
+
+
+def test_a_watch_of_which_no_byte_of_the_body_comes_is_silent() -> None:
+    gone = threading.Event()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        peer.head(sock)
+        sock.sendall(CHUNKED)
+        while not gone.wait(0.02):
+            sock.sendall(b"0")  # of the size of a chunk that never comes
+
+    with Peer(serve) as peer:
+        blocks = watch(peer, idle=0.2).blocks()
+        with pytest.raises(IdleTimeout):
+            next(blocks)
+        gone.set()
+
+
+def test_an_answer_whose_compressed_data_is_not_complete_is_an_error() -> None:
+    with peer_that_sends(answer(gzip.compress(b"{}" * 100)[:-9], "200 OK", "Content-Encoding: gzip")) as peer:
+        with pytest.raises(Unreachable, match="middle of compressed data"):
+            Client(configuration(peer.url)).request("GET", "/version")
+
+
+def test_an_error_does_not_cost_the_connection() -> None:
+    def serve(sock: socket.socket, number: int) -> None:
+        while peer.head(sock):
+            sock.sendall(answer(json.dumps(FORBIDDEN).encode(), "403 Forbidden"))
+
+    with Peer(serve) as peer, Client(configuration(peer.url)) as client:
+        for _ in range(3):
+            with pytest.raises(ApiError, match="pods is forbidden"):
+                client.request("GET", "/api/v1/pods")
+        assert peer.accepted == 1
+
+
+def test_a_file_that_holds_no_certificate_is_an_error_that_says_so() -> None:
+    with Peer(accept_only, tls=server_tls()) as peer:
+        with pytest.raises(Unreachable, match="holds no certificate.*check certificate-authority"):
+            Client(configuration(peer.url, ssl_ca_cert=__file__)).request("GET", "/version")
 
 
 def test_ctrl_c_ends_a_silent_watch_at_once_and_closes_its_connection() -> None:

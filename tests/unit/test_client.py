@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kubewatch.client import Client, api_error, default_client, retry_after, user_agent
+from kubewatch.client import Client, Response, api_error, default_client, retry_after, user_agent
 from kubewatch.errors import AuthError, InvalidInput
 from kubewatch.http1 import Head
 
@@ -56,6 +56,27 @@ def test_an_address_that_is_no_url_is_refused_without_quoting_its_password() -> 
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("host", ["server:6443", "ftp://server", "//server", "https://", ""])
+def test_an_address_that_names_no_way_to_reach_it_is_refused(host: str) -> None:
+    """And never guessed: a guess of http would send the token in the clear."""
+    from kubernetes.client import Configuration
+
+    configuration = Configuration()
+    configuration.host = host
+    with pytest.raises(InvalidInput, match="https:// or http://"):
+        Client(configuration).request("GET", "/version")
+
+
+@pytest.mark.parametrize("path", ["", "version", "@elsewhere.test/version", "https://elsewhere.test/version"])
+def test_a_path_that_would_change_the_address_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput, match="begins with '/'"):
+        Client().request("GET", path)
+
+
+def test_an_answer_does_not_show_its_body() -> None:
+    assert repr(Response(200, {}, b'{"kind": "Secret", "data": {"password": "cGFzcw=="}}')) == "Response(200, 52 bytes)"
+
+
 def test_a_client_is_not_pickled_but_says_what_to_do() -> None:
     """Pain 21: multiprocessing tries to pickle what it passes on."""
     with pytest.raises(TypeError, match="Make one in each process"):
@@ -77,6 +98,14 @@ def test_all_who_bring_no_client_share_one_for_each_environment(monkeypatch: pyt
     assert default_client() is one
     monkeypatch.setenv("KUBECONFIG", "/two")
     assert default_client() is not one
+
+
+def test_a_loader_that_fails_does_not_show_a_token() -> None:
+    def load() -> Any:
+        raise RuntimeError("401 for Bearer s3cret.t0ken")
+
+    with pytest.raises(AuthError, match=r"401 for Bearer \*\*\*$"):
+        Client(loader=load).request("GET", "/version")
 
 
 def test_a_memo_is_made_once_for_each_client() -> None:

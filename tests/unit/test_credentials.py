@@ -148,6 +148,62 @@ def test_an_aged_credential_is_kept_while_no_newer_one_can_be_had(caplog: pytest
     assert token_of(credentials) == "Bearer t3"
 
 
+def test_who_waited_for_a_load_that_failed_gets_its_error_and_whoever_comes_later_tries_again() -> None:
+    """Pain 20: a plugin that hangs for two minutes must not hang for two minutes for each thread in turn."""
+    loads = Loads()
+    credentials = Credentials(loads)
+    loads.error = AuthError("plugin failed")
+    inner = credentials._lock
+
+    class Gate:
+        """The lock; the threads look at it all together, before the first one has it."""
+
+        together = threading.Barrier(8)
+
+        def acquire(self, blocking: bool = True) -> bool:
+            self.together.wait(5.0)
+            return inner.acquire(blocking)
+
+        def release(self) -> None:
+            inner.release()
+
+    credentials._lock = Gate()  # type: ignore[assignment]
+
+    def attempt() -> str:
+        with pytest.raises(AuthError) as failed:
+            credentials.current()
+        return str(failed.value)
+
+    assert in_threads(8, attempt) == ["plugin failed"] * 8
+    assert loads.count == 1
+    credentials._lock = inner
+    loads.error = None
+    assert token_of(credentials) == "Bearer t2"
+
+
+def test_nobody_waits_for_newer_credentials_who_has_older_ones() -> None:
+    clock, under_way, go_on = Clock(), threading.Event(), threading.Event()
+    tokens = iter(["old", "new"])
+
+    def load() -> Loaded:
+        token = next(tokens)
+        if token == "new":
+            under_way.set()
+            go_on.wait(10.0)
+        return Loaded(configuration(token), lifetime=60.0)
+
+    credentials = Credentials(load, clock=clock)
+    assert token_of(credentials) == "Bearer old"
+    clock.now += 60.0
+    loading = threading.Thread(target=credentials.current, name="loading")
+    loading.start()
+    assert under_way.wait(5.0)
+    assert in_threads(3, lambda: token_of(credentials)) == ["Bearer old"] * 3
+    go_on.set()
+    loading.join(5.0)
+    assert token_of(credentials) == "Bearer new"
+
+
 def test_a_connection_is_kept_when_only_the_token_changed() -> None:
     clock, loads = Clock(), Loads(lifetime=60.0)
     credentials = Credentials(loads, clock=clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, cast
 
@@ -28,9 +28,7 @@ class Ready:
     def __init__(self, sock: Any) -> None:
         self.sock = sock
 
-    def connect(self, attach: Callable[[Any], None] | None = None) -> Any:
-        if attach is not None and isinstance(self.sock, socket.socket):
-            attach(self.sock)
+    def connect(self, stop: Stop | None = None) -> Any:
         return self.sock
 
 
