@@ -89,7 +89,7 @@ class Controller(Generic[T]):
     def for_stream(cls, stream: ObjectStream[M], reader: Store[M] = _NEEDED) -> Controller[M]:
         """A controller of the objects that `stream` brings, which `reader` is the store of.
 
-        >>> reader, writer = store()
+        >>> reader, writer = store()                                                     # doctest: +SKIP
         >>> stream = watcher(api).reflect(writer).default_backoff().applied_objects()    # doctest: +SKIP
         >>> Controller.for_stream(stream, reader)                                        # doctest: +SKIP
         """

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 Hook = Callable[[RunEvent], object]
 Policy = Callable[[Any, Any, Any], Any]
 
+# Seconds until an object is tried again of which the run broke in code of ours.
+AFTER_MISTAKE = 60.0
+
 # Reasons for which an object may well be gone when its turn comes. Who names an object in a mapper or by reconcile_on
 # is told that there is none.
 _QUIET = frozenset(reason.what for reason in (OBJECT_UPDATED, BULK, REQUEUED, RETRIED)) | {OWNED}
@@ -62,7 +65,7 @@ class Worker:
                 self._run(request)
             except BaseException as error:  # a mistake of ours; the others' runs go on
                 logger.exception("the run of %s broke", request.ref)
-                self._queue.done(request, ReconcilerFailed(request.ref, error), (RETRIED, 60.0), failed=True)
+                self._queue.done(request, ReconcilerFailed(request.ref, error), (RETRIED, AFTER_MISTAKE), failed=True)
 
     def _run(self, request: Request) -> None:
         ref = request.ref

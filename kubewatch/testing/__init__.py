@@ -1,4 +1,4 @@
-"""API servers to test against: an embedded one, and a real one."""
+"""API servers to test against, an embedded one and a real one; and time in the hands of a test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .apiserver.faults import Fault
+    from .clock import FakeClock
     from .envtest import EnvTest
     from .handle import ApiServer
 
-__all__ = ["ApiServer", "EnvTest", "Fault"]
+__all__ = ["ApiServer", "EnvTest", "FakeClock", "Fault"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +27,8 @@ def __getattr__(name: str) -> Any:
         from .envtest import EnvTest
 
         return EnvTest
+    if name == "FakeClock":
+        from .clock import FakeClock
+
+        return FakeClock
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,10 +31,10 @@ def named(kind: str) -> set[int]:
 
 
 WANTED = {
-    "Row": {*range(1, 45), *range(93, 122), *range(127, 141)} - {105},
+    "Row": {*range(1, 65), *range(93, 141)} - {105},
     "State row": set(range(1, 25)),
-    "Improvement": {1, 2, 3, 4, 9, 11, 14, 16},
-    "Pain": {*range(1, 12), *range(13, 26)},
+    "Improvement": {*range(1, 12), *range(14, 18)},
+    "Pain": {*range(1, 12), *range(13, 27)},
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 from kubewatch import ApiError
 from kubewatch.controller import Action, Controller, Reconciled, ReconcilerFailed, RemoteError
 from kubewatch.objects import Object
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import pod
 
 from .harness import Feed, finite, names, pods

@@ -12,7 +12,7 @@ from kubewatch import ApiError
 from kubewatch.controller import Action, Controller, retry
 from kubewatch.errors import InvalidInput
 from kubewatch.objects import Object
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import pod
 
 from .harness import Feed, take

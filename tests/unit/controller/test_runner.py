@@ -25,7 +25,7 @@ from kubewatch.errors import WatchFailed
 from kubewatch.events import Init, InitApply
 from kubewatch.objects import Object
 from kubewatch.streams import ObjectStream
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import fill, node, pod
 from tests.unit.streams.fakes import FakeTime
 
@@ -40,8 +40,8 @@ def controlled(feed: Feed, **config: Any) -> Controller[Object]:
 
 
 def test_an_object_never_runs_twice_at_once_and_a_change_meanwhile_causes_one_more_run() -> None:
-    """Row 56: runner_should_never_run_two_instances_at_once: both run, one after the other. Pain 26: the second run
-    gets the object as it is by then, and not the changes one by one."""
+    """Row 56: runner_should_never_run_two_instances_at_once: both run, one after the other. Pains 24, 26: a slow
+    run holds up no watch, and the second run gets the object as it is by then, not the changes one by one."""
     feed, held = Feed().list(pod("a")), Held()
     pulled = Pulled(controlled(feed).run(held))
     assert held.next_started() == "a"

@@ -13,7 +13,7 @@ from kubewatch.controller import Action, Controller, QueueError, RunnerError
 from kubewatch.errors import InvalidInput
 from kubewatch.events import Init
 from kubewatch.objects import Object
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import pod
 
 from .harness import PATIENCE, Feed, Held, finite, pods, quiet

@@ -195,6 +195,25 @@ def test_depth_and_age_tell_what_waits() -> None:
     assert (s.take(999), s.depth, s.waiting) == (None, 0, 0)
 
 
+def test_flushed_is_what_was_asked_for_and_forgotten_what_was_planned() -> None:
+    """Improvement 15: at the end of the streams, debounced objects run at once, requeues do not."""
+    s = Scheduler(debounce=10)
+    s.trigger(A, FIRST, 0)
+    s.schedule(B, FIRST, 60, 0)
+    s.schedule(C, FIRST, 5, 0)
+    s.trigger(C, SECOND, 1)
+    s.flush(2)
+    assert (taken(s, 2), s.waiting) == ([("a", "first"), ("c", "first")], 0)
+
+
+def test_what_was_asked_for_stays_so_when_a_plan_comes_before_it() -> None:
+    s = Scheduler(debounce=10)
+    s.trigger(A, FIRST, 0)
+    s.schedule(A, SECOND, 5, 0)
+    s.flush(1)
+    assert [name for name, _ in taken(s, 1)] == ["a"]
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["trigger", "schedule", "take", "finish"]), st.sampled_from([A, B, C]), st.integers(0, 5)

@@ -20,7 +20,7 @@ from kubewatch.errors import InvalidInput
 from kubewatch.events import Init, InitApply
 from kubewatch.objects import Object
 from kubewatch.streams import ObjectStream
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import in_child, node, pod
 from tests.unit.stub_source import StubSource, added, page
 from tests.unit.stub_source import pod as stub_pod

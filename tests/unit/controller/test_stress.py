@@ -12,7 +12,7 @@ import pytest
 
 from kubewatch.controller import Action, Controller
 from kubewatch.objects import Object
-from kubewatch.testing.clock import FakeClock
+from kubewatch.testing import FakeClock
 from tests.unit.stored import pod
 
 from .harness import Feed
