@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
@@ -14,16 +13,17 @@ from kubewatch.ref import ObjectRef
 from kubewatch.source import MetadataSource, Source, named
 from kubewatch.stop import Stop
 from kubewatch.store import Store, new_store
-from kubewatch.streams.fluent import EventStream, ObjectStream, Stream
+from kubewatch.streams.fluent import EventStream, ObjectStream
 from kubewatch.streams.stream import check_callable
 from kubewatch.writer import Writer
 
 from .action import Action
+from .checks import check_api, check_config, check_function, check_stream, kind_of
 from .clock import Clock, SystemClock
 from .executors import caller
 from .queue import Queue
 from .relations import Main, Mapper, Relation, everything, given, itself, mapped, owners
-from .results import ObjectNotFound, QueueError, Reconciled, ReconcilerFailed, Result, RunnerError, Summary
+from .results import Result, Summary
 from .runner import Runner
 from .running import RunningController
 from .telemetry import RunEvent, Stats
@@ -64,8 +64,8 @@ class Controller(Generic[T]):
 
     def __init__(self, api: Source[T], config: Config = _DEFAULT) -> None:
         """A controller of the objects of `api`, with a watch and a store of its own."""
-        _check_api(api, "Controller", "Controller.for_stream(stream, reader)")
-        _check_config(config)
+        check_api(api, "Controller", "Controller.for_stream(stream, reader)")
+        check_config(config)
         reader: Store[T] = new_store(None)
         self._set_up(reader, named(api), Main(reader, api))
         self._triggers.append(watched(api, config, itself(self._main), "applied_objects", Writer(reader)))
@@ -105,11 +105,11 @@ class Controller(Generic[T]):
 
     @classmethod
     def _for(cls, stream: ObjectStream[M], reader: Store[M], stage: str) -> Controller[M]:
-        _check_stream(stream, stage)
+        check_stream(stream, stage)
         if not isinstance(reader, Store):
             raise TypeError(
                 f"{stage} needs the stream and the store that it was reflected into, as in reader, writer = store(); "
-                f"{stage}(watcher(api).reflect(writer).applied_objects(), reader); not {_kind(reader)}"
+                f"{stage}(watcher(api).reflect(writer).applied_objects(), reader); not {kind_of(reader)}"
             )
         controller = cast("Controller[M]", object.__new__(cls))
         controller._set_up(reader, stream.label or "objects", Main(reader))
@@ -126,8 +126,8 @@ class Controller(Generic[T]):
         An owner is who is named in `metadata.ownerReferences` and is of the main kind, in whatever version; with
         `controller_only` only if it is named as controller, with `check_uid` only if it is not another of that name.
         """
-        _check_api(api, "owns", "owns_stream(stream)")
-        _check_config(config)
+        check_api(api, "owns", "owns_stream(stream)")
+        check_config(config)
         relation = owners(self._main, controller_only=controller_only, check_uid=check_uid)
         return self._add(watched(api.metadata(), config, relation, "touched_objects"))
 
@@ -167,8 +167,8 @@ class Controller(Generic[T]):
         """
         if mapper is None and not isinstance(config, Config):
             config, mapper = _DEFAULT, config
-        _check_api(api, "watches", "watches_stream(stream, mapper)")
-        _check_config(config)
+        check_api(api, "watches", "watches_stream(stream, mapper)")
+        check_config(config)
         check_callable("watches", mapper)
         return self._add(watched(api, config, mapped(self._main, mapper), "touched_objects"))
 
@@ -206,9 +206,9 @@ class Controller(Generic[T]):
     def _add_stream(
         self, stream: ObjectStream[Any], relation: Relation, stage: str, reader: Store[Any] | None = None
     ) -> Controller[T]:
-        _check_stream(stream, stage)
+        check_stream(stream, stage)
         if reader is not None and not isinstance(reader, Store):
-            raise TypeError(f"{stage}'s reader is the store that the stream was reflected into, not {_kind(reader)}")
+            raise TypeError(f"{stage}'s reader is the store that the stream was reflected into, not {kind_of(reader)}")
         self._check_new(stream, stage)
         self._add(streamed(stream, relation, stage))
         if reader is not None:
@@ -217,9 +217,9 @@ class Controller(Generic[T]):
 
     def _add_iterable(self, items: Iterable[Any], relation: Relation, stage: str) -> Controller[T]:
         if isinstance(items, EventStream):
-            _check_stream(items, stage)
+            check_stream(items, stage)
         if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Store)):
-            raise TypeError(f"{stage} needs an iterable that brings something now and then, not {_kind(items)}")
+            raise TypeError(f"{stage} needs an iterable that brings something now and then, not {kind_of(items)}")
         self._check_new(items, stage)
         return self._add(iterated(items, relation, stage))
 
@@ -268,7 +268,7 @@ class Controller(Generic[T]):
     def graceful_shutdown_on(self, event: threading.Event) -> Controller[T]:
         """End when `event` is set: nothing more is begun, what runs finishes. Several events, and signals, add up."""
         if not callable(getattr(event, "is_set", None)):
-            raise TypeError(f"graceful_shutdown_on needs a threading.Event, not {_kind(event)}")
+            raise TypeError(f"graceful_shutdown_on needs a threading.Event, not {kind_of(event)}")
         self._check_unused()
         self._stop.follow(event)
         return self
@@ -373,7 +373,8 @@ class Controller(Generic[T]):
             timer.name, timer.daemon = f"kubewatch {self._label} timeout", True
             timer.start()
         try:
-            return _summary(results, runner)
+            told = list(results)
+            return Summary.of(told, unfinished=runner.unfinished, timed_out=runner.timed_out)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -388,9 +389,9 @@ class Controller(Generic[T]):
         *,
         once: bool = False,
     ) -> Generator[Result, None, None]:
-        _check_function("reconcile", reconcile)
+        check_function("reconcile", reconcile)
         if error_policy is not None:
-            _check_function("error_policy", error_policy)
+            check_function("error_policy", error_policy)
         call = caller(reconcile, executor)
         self._check_unused()
         queue = Queue(self._clock, self._debounce, max(ROOM, self._concurrency), self._stop.stop)
@@ -415,60 +416,3 @@ class Controller(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Controller of {self._label}, {len(self._triggers)} triggers>"
-
-
-def _summary(results: Iterable[Result], runner: Runner) -> Summary:
-    reconciled = 0
-    failed: list[ReconcilerFailed] = []
-    not_found: list[ObjectNotFound] = []
-    errors: list[QueueError | RunnerError] = []
-    for result in results:
-        if isinstance(result, Reconciled):
-            reconciled += 1
-        elif isinstance(result, ReconcilerFailed):
-            failed.append(result)
-        elif isinstance(result, ObjectNotFound):
-            not_found.append(result)
-        elif isinstance(result, (QueueError, RunnerError)):
-            errors.append(result)
-    return Summary(
-        reconciled, tuple(failed), tuple(not_found), tuple(errors), runner.unfinished, timed_out=runner.timed_out
-    )
-
-
-def _check_api(api: Any, stage: str, for_streams: str) -> None:
-    if isinstance(api, Stream):
-        raise TypeError(f"{stage} needs an Api, as it makes a watch of its own; for a stream: {for_streams}")
-    if not all(hasattr(api, name) for name in ("open", "decode", "kind")):
-        raise TypeError(f"{stage} needs an Api, such as Api('apps/v1', 'Deployment'), not {_kind(api)}")
-
-
-def _check_config(config: Any) -> None:
-    if not isinstance(config, Config):
-        raise TypeError(
-            f"what to watch of an Api is said by a Config, as in Config(label_selector='app=web'), not by "
-            f"{_kind(config)}"
-        )
-
-
-def _check_stream(stream: Any, stage: str) -> None:
-    if isinstance(stream, EventStream):
-        raise TypeError(
-            f"{stage} needs objects, and this is a stream of events: decode it first, as in "
-            "watcher(api).default_backoff().applied_objects(), or .touched_objects()"
-        )
-    if not isinstance(stream, ObjectStream):
-        raise TypeError(
-            f"{stage} needs a stream of objects, as in watcher(api).default_backoff().applied_objects(), "
-            f"not {_kind(stream)}; what is iterable can be made one: ObjectStream(iterable)"
-        )
-
-
-def _check_function(who: str, function: Any) -> None:
-    check_callable(who, function)
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise TypeError(f"{who} is called on a thread, and returns an Action: def {who}(...), without async and yield")
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"

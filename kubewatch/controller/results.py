@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,19 @@ class Summary:
     errors: tuple[QueueError | RunnerError, ...] = ()
     unfinished: int = 0
     timed_out: bool = False
+
+    @classmethod
+    def of(cls, results: Iterable[Result], *, unfinished: int = 0, timed_out: bool = False) -> Summary:
+        """The summary of what a run yielded."""
+        told = list(results)
+        return cls(
+            sum(isinstance(result, Reconciled) for result in told),
+            tuple(result for result in told if isinstance(result, ReconcilerFailed)),
+            tuple(result for result in told if isinstance(result, ObjectNotFound)),
+            tuple(result for result in told if isinstance(result, (QueueError, RunnerError))),
+            unfinished,
+            timed_out,
+        )
 
     @property
     def ok(self) -> bool:
