@@ -35,7 +35,8 @@ class Config:
     - `idle_timeout`: seconds of silence after which a watch is taken for dead and resumed. None: `timeout` + 15, and
       once the server has shown that it sends bookmarks, 100. Set it below the limit of a load balancer on the way.
     - `strict`: an object that cannot be decoded fails the list that it is in, and restarts the watch that it comes by.
-      Otherwise it is reported as `DecodeFailed`, and the others are not held up.
+      Otherwise it is reported as `DecodeFailed`, and the others are not held up: a store keeps its last state that was
+      decoded until the next list, and is without the object from then on.
 
     Raises InvalidInput. https://docs.rs/kube-runtime/latest/kube_runtime/watcher/struct.Config.html
     """
@@ -101,15 +102,18 @@ class Config:
     def to_watch_params(self, resource_version: str | None) -> WatchParams:
         """The request for a watch from a version on; with None, for one that begins with what exists.
 
+        What exists is the newest there is, unless `list_semantic` is `"any"`: the version is then 0, and empty else.
+
         >>> Config().to_watch_params("42").query()[-1]
         ('resourceVersion', '42')
         """
+        initial = "0" if self.list_semantic == "any" else ""
         return WatchParams(
             **self._selectors(),
             timeout=self.timeout,
             bookmarks=self.bookmarks,
             send_initial_events=resource_version is None,
-            resource_version="0" if resource_version is None else resource_version,
+            resource_version=initial if resource_version is None else resource_version,
         )
 
     def _selectors(self) -> dict[str, Any]:

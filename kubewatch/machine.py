@@ -15,7 +15,9 @@ https://docs.rs/kube-runtime/latest/kube_runtime/watcher/fn.watcher.html
 
 On purpose other than in kube-rs: an expired version at the start of a watch relists (there: never); a server that ends
 watches at once comes out as an error, so that a backoff can act (there: a silent loop); streaming falls back to pages
-where the server refuses; a deletion among the initial events is handed out after InitDone (there: lost).
+where the server refuses; a deletion among the initial events is handed out after InitDone (there: lost); an object that
+does not decode is reported and left out, but where it is one that was deleted, all begins anew, as nobody would ever
+hear of the deletion (there: lost).
 """
 
 from __future__ import annotations
@@ -47,9 +49,10 @@ from .errors import (
     WatchStatusError,
 )
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
+from .initial import InitialList
 from .misread import SHOWN, malformed, undecodable
 from .params import ListParams, WatchParams
-from .patience import FEW, Patience
+from .patience import Patience
 from .source import Source, named
 from .versions import expired, key_in, version_of
 from .vitals import Vitals
@@ -59,9 +62,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # the annotation of the bookmark that ends the initial events
-
-# How a server answers that does not know sendInitialEvents: bad request, no such method, invalid, not implemented.
-_STREAMING_REFUSED = (400, 405, 422, 501)
 
 LIVE: dict[str, type[Apply[Any]] | type[Delete[Any]]] = {"ADDED": Apply, "MODIFIED": Apply, "DELETED": Delete}
 
@@ -85,27 +85,18 @@ class Machine(Generic[T]):
         self._source = source
         self._config = config
         self.vitals = vitals
-        self._streaming = config.initial_list != "list_watch" and config.bookmarks
+        self._initially = InitialList(source, config, vitals)
         self._continue = ""
         self._patience = Patience(config)
         self._framed = False  # the watch under way has brought a frame through `line`
-        self._unfinished = 0  # initial watches in a row that ended before their end bookmark
         self._deleted: dict[tuple[str, str], T] = {}  # what was deleted among the initial events
         self._unknown: set[str] = set()  # frame types already logged
-        if config.list_semantic == "any" and config.page_size is not None and not self._streaming:
-            log.warning(
-                "listing %s at any version: the server answers from its cache, in one piece, and page_size=%d is not "
-                "used; page_size=None says so, and silences this",
-                self._what,
-                config.page_size,
-                extra=self._extra,
-            )
 
     # What to do next
 
     def begin(self) -> Iterable[Event[T]]:
         """What to hand out before the next request."""
-        if self.state is State.EMPTY and not self._streaming:
+        if self.state is State.EMPTY and not self._initially.streaming:
             self.state = State.INIT_PAGE
             self._continue = ""
             return (Init(),)
@@ -114,7 +105,7 @@ class Machine(Generic[T]):
     def request(self) -> ListParams | WatchParams:
         """The request to make now."""
         if self.state is State.INIT_PAGE:
-            return self._config.to_list_params(self._continue)
+            return self._initially.list_params(self._continue)
         return self._config.to_watch_params(None if self.state is State.EMPTY else self.version)
 
     @property
@@ -157,11 +148,13 @@ class Machine(Generic[T]):
                 return
         if not page.continue_:
             self.state = State.INIT_LISTED
+            self._initially.done()
             self.vitals.resource_version = self.version
             yield InitDone()
 
     def list_failed(self, error: Exception) -> Iterable[WatchError]:
         """The list was refused, or broke, on any of its pages: it begins anew."""
+        self._initially.list_failed(error, self._continue)
         self._restart("expired" if isinstance(error, ApiError) and expired(error) else "failed")
         return (self._failed(InitialListFailed(f"listing {self._what} failed: {error}", error)),)
 
@@ -172,6 +165,7 @@ class Machine(Generic[T]):
         self._framed = False
         if self.state is State.EMPTY:
             self.state = State.INITIAL_WATCH
+            self._initially.started()
             self._deleted.clear()
             return (Init(),)
         self.state = State.WATCHING
@@ -179,8 +173,7 @@ class Machine(Generic[T]):
 
     def start_failed(self, error: Exception) -> Iterable[WatchError]:
         """The server refused the watch, or could not be reached."""
-        if self.state is State.EMPTY and isinstance(error, ApiError) and error.code in _STREAMING_REFUSED:
-            self._fall_back(str(error))
+        if self.state is State.EMPTY and self._initially.refused(error):
             return ()
         if isinstance(error, ApiError) and expired(error):
             self._restart("expired")
@@ -244,7 +237,7 @@ class Machine(Generic[T]):
             self._patience.silences,
             extra=self._extra,
         )
-        self._leave_watch(at_once=how == "idle")
+        self._leave_watch(silent=how == "idle")
         if worn_out:
             message = (
                 f"the server accepted a watch of {self._what} {self._patience.fruitless} times in a row, and each was "
@@ -292,11 +285,14 @@ class Machine(Generic[T]):
                 self.version = self.vitals.resource_version = bookmark.resource_version
             return ()
         if INITIAL_EVENTS_END not in bookmark.annotations:
+            if not self._initially.bookmarked():
+                self.state = State.EMPTY
             return ()
         if not bookmark.resource_version:
             return self._no_version("the end bookmark of the initial events of")
         self.state = State.WATCHING
-        self.version, self._unfinished = bookmark.resource_version, 0
+        self.version = bookmark.resource_version
+        self._initially.done()
         if not self._deleted:
             self.vitals.resource_version = self.version
         return (InitDone(), *(Delete(obj) for obj in self._deleted.values()))
@@ -334,10 +330,13 @@ class Machine(Generic[T]):
             return (self._failed(WatchFailed(message, error)),)
         self._heard()
         failure = self._undecodable(raw, error)
-        if self._config.strict:
-            self._failed(failure)
+        if self._config.strict or type_ == "DELETED":
+            # Nobody can be told which object is gone; the next list is without it. Not by a DecodeFailed alone, after
+            # which no backoff waits: a server that deletes many such objects would be asked for as many lists.
             self._restart("failed")
-        elif self.state is State.WATCHING:
+            message = f"the watch of {self._what} begins anew, after {type_} of an object that was not read: {failure}"
+            return (self._failed(WatchFailed(message, failure)),)
+        if self.state is State.WATCHING:
             self.version = salvage(raw).resource_version or self.version
         return (failure,)
 
@@ -379,22 +378,9 @@ class Machine(Generic[T]):
         self.vitals.restarts[cause] += 1
         self.state = State.EMPTY
 
-    def _leave_watch(self, *, at_once: bool = False) -> None:
+    def _leave_watch(self, *, silent: bool = False) -> None:
         if self.state is State.WATCHING:
             self.state = State.INIT_LISTED
             return
-        self._unfinished += 1
-        if at_once or self._unfinished >= FEW:
-            self._fall_back(f"the initial events came to no end, {self._unfinished} times in a row")
+        self._initially.ended(silent=silent)
         self.state = State.EMPTY
-
-    def _fall_back(self, why: str) -> None:
-        self._streaming = False
-        self.vitals.restarts["refused"] += 1
-        log.log(
-            logging.WARNING if self._config.initial_list == "streaming" else logging.INFO,
-            "the server does not stream the initial %s, which are listed instead: %s",
-            self._what,
-            why,
-            extra=self._extra,
-        )

@@ -12,6 +12,8 @@ TIMEOUT_GRACE = 15.0
 BOOKMARKED_SILENCE = 100.0
 # Initial events come in one burst: a server that pauses before their end bookmark does not know of such bookmarks.
 INITIAL_SILENCE = 60.0
+# A socket can wait for 24 days, and no longer.
+LONGEST = 2e6
 
 # This many watches in a row that ended within so many seconds, and brought nothing, are an error.
 FEW = 3
@@ -43,7 +45,7 @@ class Patience:
             seconds = BOOKMARKED_SILENCE
         else:
             seconds = (self._timeout or WATCH_TIMEOUT) + TIMEOUT_GRACE
-        return min(seconds, INITIAL_SILENCE) if initial else seconds
+        return min(seconds, INITIAL_SILENCE if initial else LONGEST)
 
     def worn_out(self, how: Literal["closed", "idle"], *, lived: float, fruitful: bool, framed: bool) -> bool:
         """Note that a watch ended after `lived` seconds; whether that is one too many.

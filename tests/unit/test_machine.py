@@ -182,10 +182,24 @@ def test_every_row_of_the_state_machine(row: Row) -> None:
 
 
 def test_an_initial_streaming_watch_asks_for_initial_events() -> None:
-    """Row 1: in the initial phase, a streaming list sends sendInitialEvents, at version 0."""
+    """Row 1: in the initial phase, a streaming list sends sendInitialEvents."""
     request = empty_streaming().request()
     assert isinstance(request, WatchParams)
-    assert (request.send_initial_events, request.resource_version) == (True, "0")
+    assert request.send_initial_events
+
+
+@pytest.mark.parametrize(("semantic", "version"), [("most_recent", ""), ("any", "0")])
+def test_initial_events_are_the_newest_there_are_unless_any_will_do(semantic: Any, version: str) -> None:
+    """State row 2: at version 0 for any semantic alone, as a server that lags behind answers it from its past."""
+    machine = machine_of(Config(initial_list="streaming", list_semantic=semantic))
+    for _ in range(2):
+        request = machine.request()
+        assert isinstance(request, WatchParams)
+        assert request.query()[-1] == ("resourceVersion", version)
+        list(machine.started())
+        list(machine.line(added("a", 1)))
+        list(machine.line(bookmark(9, end=True)))
+        list(machine.line(error(410, "Expired")))
 
 
 def test_a_resumed_streaming_watch_does_not_ask_for_initial_events() -> None:
@@ -300,7 +314,7 @@ def test_an_undecodable_object_of_a_list_is_reported_and_the_others_come() -> No
     assert (machine.vitals.dropped, machine.vitals.failing, machine.vitals.last_error) == (1, False, failed)
 
 
-@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED"])
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED"])
 def test_an_undecodable_event_is_reported_and_its_version_counts(type_: str) -> None:
     """Row 109: the version of an undecodable object is salvaged, so that it is not sent again and again."""
     machine = watching()
@@ -312,6 +326,17 @@ def test_an_undecodable_event_without_a_version_leaves_the_version_as_it_was() -
     machine = watching()
     assert [shown(item) for item in machine.line(line("ADDED", {"metadata": 3}))] == ["DecodeFailed"]
     assert (machine.state, machine.version) == (State.WATCHING, "5")
+
+
+@pytest.mark.parametrize("start", [watching, initial])
+def test_a_deletion_that_cannot_be_decoded_is_not_lost(start: Callable[[], Machine[Object]]) -> None:
+    """Pain 16: nobody can be told what is gone, so all begins anew; and not without a pause, as it may happen often."""
+    machine = start()
+    (item,) = machine.line(line("DELETED", ODD))
+    assert isinstance(item, WatchFailed)  # which a backoff waits after
+    assert isinstance(item.__cause__, DecodeFailed)
+    assert item.__cause__.object_name == "odd"
+    assert (machine.state, machine.vitals.dropped, machine.vitals.restarts["failed"]) == (State.EMPTY, 1, 1)
 
 
 def test_strict_fails_the_list_that_an_undecodable_object_is_in() -> None:
@@ -327,7 +352,9 @@ def test_strict_restarts_the_watch_that_an_undecodable_object_comes_by() -> None
     list(machine.begin())
     list(machine.listed(page(version=5)))
     list(machine.started())
-    assert [shown(item) for item in machine.line(line("ADDED", ODD))] == ["DecodeFailed"]
+    (item,) = machine.line(line("ADDED", ODD))
+    assert isinstance(item, WatchFailed)
+    assert isinstance(item.__cause__, DecodeFailed)
     assert machine.state is State.EMPTY
 
 
@@ -516,6 +543,8 @@ def test_the_idle_deadline_follows_the_timeout_until_bookmarks_are_seen() -> Non
         (Config(timeout=0), 305.0),
         (Config(timeout=1800), 1815.0),
         (Config(idle_timeout=20.0), 20.0),
+        (Config(timeout=10**12), 2e6),
+        (Config(idle_timeout=1e300), 2e6),
     ):
         machine = machine_of(config)
         list(machine.begin())
@@ -562,6 +591,48 @@ def test_initial_events_without_an_end_fall_back_at_once_when_silent_and_after_a
         list(machine.line(added("a", 1)))
         list(machine.ended("closed", 20.0, True))
     assert [shown(item) for item in machine.begin()] == ["Init"]
+
+
+def test_bookmarks_among_initial_events_without_an_end_fall_back_after_a_few() -> None:
+    """Improvement 14: on a busy server that knows no end bookmark, nothing is silent and a watch may last for hours."""
+    machine = empty_streaming()
+    for ends_after in (2, 3):
+        list(machine.started())
+        for version in range(ends_after):
+            assert machine.reading
+            list(machine.line(added("a", version)))
+            list(machine.line(bookmark(version)))
+        if machine.reading:
+            list(machine.ended("closed", 290.0, True))
+    assert not machine.reading
+    assert [shown(item) for item in machine.begin()] == ["Init"]
+    assert machine.vitals.restarts["refused"] == 1
+
+
+def limit_of(machine: Machine[Object]) -> int | None:
+    request = machine.request()
+    assert isinstance(request, ListParams)
+    return request.limit
+
+
+def test_a_list_whose_pages_expire_comes_in_one_piece_the_next_time() -> None:
+    """Pain 24: a consumer slower than the server's memory sees what is behind the first pages, too."""
+    machine = paging_on()
+    list(machine.list_failed(EXPIRED))
+    list(machine.begin())
+    assert limit_of(machine) is None
+    list(machine.listed(page(pod("a", 1), pod("b", 2), version=5)))
+    list(machine.start_failed(EXPIRED))
+    list(machine.begin())
+    assert limit_of(machine) == 500
+
+
+@pytest.mark.parametrize(("start", "failure"), [(paging, EXPIRED), (paging_on, ApiError(500, "InternalError", "no"))])
+def test_a_list_that_fails_otherwise_is_paged_again(start: Callable[[], Machine[Object]], failure: ApiError) -> None:
+    machine = start()
+    list(machine.list_failed(failure))
+    list(machine.begin())
+    assert limit_of(machine) == 500
 
 
 @pytest.mark.parametrize(("initial_list", "level"), [("streaming", logging.WARNING), ("auto", logging.INFO)])

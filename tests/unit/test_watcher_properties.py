@@ -156,7 +156,7 @@ class Body:
 
     def _lines(self) -> Iterator[list[bytes]]:
         cluster, dice = self._cluster, self._cluster.dice
-        at = int(self._params.resource_version)
+        at = int(self._params.resource_version or 0)
         if self._params.send_initial_events:
             at = cluster.version
             yield [line("ADDED", pod(name, version)) for name, version in sorted(cluster.objects.items())]
