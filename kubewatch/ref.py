@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from .errors import InvalidInput
+
 
 class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One entry of `metadata.ownerReferences`.
@@ -42,8 +44,25 @@ class ObjectRef(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     @classmethod
     def to(cls, api_or_model: Any, name: str, namespace: str | None = None) -> ObjectRef:
-        """The object called `name` of the kind that an `Api`, a model class or an object stands for."""
-        return cls(api_or_model.kind, name, namespace, api_or_model.api_version)
+        """The object called `name` of the kind that an `Api`, a model class or an object stands for.
+
+        Raises InvalidInput where that does not say its kind, or not before a request.
+        """
+        api_version: str | None
+        kind: str | None
+        if isinstance(api_or_model, type):
+            from .typed import of_model
+
+            api_version, kind, _ = of_model(api_or_model)
+        else:
+            api_version, kind = (getattr(api_or_model, field, None) for field in ("api_version", "kind"))
+        if not (api_version and kind):
+            what = (api_or_model if isinstance(api_or_model, type) else type(api_or_model)).__name__
+            raise InvalidInput(
+                f"this {what} does not say its API version and kind (an Api of a name alone: not before its first "
+                'request): write ObjectRef("Deployment", name, namespace, api_version="apps/v1")'
+            )
+        return cls(kind, name, namespace, api_version)
 
     @classmethod
     def from_owner(cls, owner: OwnerReference, namespace: str | None = None) -> ObjectRef:

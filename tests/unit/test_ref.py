@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import msgspec
 import pytest
+from kubernetes.client import V1Pod
+from pydantic import BaseModel
 
+from kubewatch.api import Api
+from kubewatch.errors import InvalidInput
 from kubewatch.ref import ObjectRef, OwnerReference
 
 
@@ -29,6 +36,38 @@ def test_a_reference_prints_the_same_however_it_was_made() -> None:
 
     Web.kind, Web.api_version = "Web", "example.com/v1"  # type: ignore[attr-defined]  # a model names its kind so
     assert str(ObjectRef.to(Web, "a", "n")) == str(ObjectRef("Web", "a", "n", "example.com/v1"))
+
+
+class Struct(msgspec.Struct):
+    api_version: str = "example.com/v1"
+    kind: str = "Web"
+
+
+@dataclass
+class Data:
+    api_version: str = "example.com/v1"
+    kind: str = "Web"
+
+
+class Pydantic(BaseModel):
+    api_version: str = "example.com/v1"
+    kind: str = "Web"
+
+
+@pytest.mark.parametrize("model", [Struct, Data, Pydantic, Struct(), Data(), Api(Struct)])
+def test_models_are_referred_to_by_the_kind_that_they_name(model: Any) -> None:
+    assert ObjectRef.to(model, "a", "n") == ObjectRef("Web", "a", "n", "example.com/v1")
+
+
+class Nothing:
+    pass
+
+
+@pytest.mark.parametrize("what", [Api("deploy"), V1Pod, V1Pod(), Nothing, Nothing()])
+def test_what_does_not_say_its_kind_is_refused(what: Any) -> None:
+    """An Api that was given a name alone learns it by a request; an official model does not tell its group."""
+    with pytest.raises(InvalidInput, match="kind"):
+        ObjectRef.to(what, "a")
 
 
 def test_equality_and_hash_ignore_version_and_uid() -> None:
