@@ -107,10 +107,10 @@ def merged(inputs: Sequence[Input], stop: JointStop, buffer: int) -> InBand:
         threading.Thread(target=_pump, args=(one, arrived, room), name=f"kubewatch merge: {one.label}", daemon=True)
         for one in inputs
     ]
-    for thread in threads:
-        thread.start()
     running = len(threads)
     try:
+        for thread in threads:
+            thread.start()
         while running and not stop.stopped:
             try:
                 item = arrived.get(timeout=stop.slice(LONG))
@@ -149,8 +149,9 @@ def _pump(one: Input, arrived: SimpleQueue[Any], room: SimpleQueue[None]) -> Non
 def _join(threads: Sequence[threading.Thread]) -> None:
     deadline = time.monotonic() + JOIN_TIMEOUT
     for thread in threads:
-        # A merge that is dropped ends on the thread that drops it, which may be one of its own.
-        if thread is not threading.current_thread():
+        # A merge that is dropped ends on the thread that drops it, which may be one of its own. Where there are too
+        # many threads already, one was not started.
+        if thread is not threading.current_thread() and thread.ident is not None:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 logger.warning("%s is still busy; it ends by itself when it is done", thread.name)

@@ -244,8 +244,10 @@ class Stream(Iterator[X], Generic[X]):
         for name, value in (("wait_gen", wait_gen), ("giveup", giveup), ("jitter", jitter)):
             if value is not None or name == "wait_gen":
                 check_callable(f"backoff's {name}", value)
-        if isinstance(max_tries, int) and max_tries < 1:
+        if not (max_tries is None or callable(max_tries) or (isinstance(max_tries, int) and max_tries >= 1)):
             raise InvalidInput(f"max_tries is 1 or more, or None for no limit, not {max_tries!r}")
+        if not (max_time is None or callable(max_time) or (isinstance(max_time, (int, float)) and max_time >= 0)):
+            raise InvalidInput(f"max_time is a number of seconds, or None for no limit, not {max_time!r}")
         policy = Policy(
             wait_gen, wait_gen_args, max_tries, max_time, giveup, _handlers(on_backoff), _handlers(on_giveup), jitter
         )

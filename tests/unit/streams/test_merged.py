@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import os
 import signal
@@ -270,6 +271,24 @@ def test_nothing_that_is_none_is_lost() -> None:
 
 
 # Its health
+
+
+def test_where_no_thread_can_be_started_those_that_were_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_one(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    merging = merge(ObjectStream(itertools.count()), ObjectStream(["b"]))
+    with pytest.raises(RuntimeError, match="new thread"):
+        next(merging)
+    started[0].join(10.0)
+    assert not started[0].is_alive()
 
 
 def test_its_vitals_are_those_of_all_inputs() -> None:

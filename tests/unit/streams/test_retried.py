@@ -451,6 +451,11 @@ WRONG: list[dict[str, Any]] = [
     {"on_backoff": 5},
     {"on_giveup": [print, 5]},
     {"max_tries": 0},
+    {"max_tries": "3"},
+    {"max_tries": 2.5},
+    {"max_time": "5"},
+    {"max_time": -1},
+    {"max_time": float("nan")},
     {"minimum": -1},
 ]
 
