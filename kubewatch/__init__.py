@@ -10,6 +10,20 @@ from . import predicates
 from .api import Api
 from .client import Client
 from .config import Config
+from .controller import (
+    Action,
+    Controller,
+    ControllerError,
+    ObjectNotFound,
+    QueueError,
+    Reconciled,
+    ReconcilerFailed,
+    RunnerError,
+    RunningController,
+    Stats,
+    Summary,
+    retry,
+)
 from .errors import (
     ApiError,
     AuthError,
@@ -35,6 +49,8 @@ from .objects import Object, ObjectMeta, PartialObjectMeta
 from .prune import prune
 from .ref import ObjectRef, OwnerReference
 from .reflector import reflector
+from .selectors import LabelSelector, parse_labels
+from .shared import SharedWriter, store_shared
 from .store import Store, Writer, store
 from .streams import EventStream, ObjectStream, merge
 from .watch_object import watch_object
@@ -43,12 +59,15 @@ from .watcher import metadata_watcher, watcher
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "Api",
     "ApiError",
     "Apply",
     "AuthError",
     "Client",
     "Config",
+    "Controller",
+    "ControllerError",
     "DecodeFailed",
     "Delete",
     "Event",
@@ -60,16 +79,26 @@ __all__ = [
     "InitialListFailed",
     "InvalidInput",
     "KubewatchError",
+    "LabelSelector",
     "NoResourceVersion",
     "Object",
     "ObjectMeta",
+    "ObjectNotFound",
     "ObjectRef",
     "ObjectStream",
     "OwnerReference",
     "PartialObjectMeta",
+    "QueueError",
+    "Reconciled",
+    "ReconcilerFailed",
+    "RunnerError",
+    "RunningController",
+    "SharedWriter",
     "StaleAfterFork",
+    "Stats",
     "Store",
     "StreamUsed",
+    "Summary",
     "UnknownKind",
     "Unreachable",
     "Unreadable",
@@ -81,10 +110,13 @@ __all__ = [
     "WriterDropped",
     "merge",
     "metadata_watcher",
+    "parse_labels",
     "predicates",
     "prune",
     "reflector",
+    "retry",
     "store",
+    "store_shared",
     "watch_object",
     "watcher",
 ]
