@@ -14,7 +14,7 @@ from .errors import InvalidInput
 
 Path = tuple[str, ...]
 
-_STEP = re.compile(r"""(?:^\.?|\.)(?P<name>[^.\[\]'"]+)|\[(?P<quote>['"]?)(?P<key>[^\[\]'"]+)(?P=quote)\]""")
+_STEP = re.compile(r"""(?:^\.?|\.)(?P<name>[^.,\s\[\]'"]+)|\[(?P<quote>['"]?)(?P<key>[^\[\]'"]+)(?P=quote)\]""")
 # Where the classes of models keep the names of their fields: msgspec, pydantic and official models, dataclasses.
 _FIELDS = ("__struct_fields__", "model_fields", "openapi_types", "__dataclass_fields__")
 
@@ -71,7 +71,8 @@ def _parse(path: str) -> Path:
         if step is None:
             raise InvalidInput(
                 f"cannot read the path {path!r} from character {at + 1} on ({path[at:]!r}): write fields as in YAML, "
-                "joined by dots, and a key that has dots in brackets, as in metadata.annotations[example.io/team]"
+                "joined by dots, each path by itself, and a key that has dots in brackets, as in "
+                "metadata.annotations[example.io/team]"
             )
         steps.append(step["name"] or step["key"])
         at = step.end()

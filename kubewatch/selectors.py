@@ -171,6 +171,8 @@ def parse_fields(text: str) -> FieldSelector:
 
     Which fields a kind can be selected by, only the server knows. Raises `InvalidInput` naming position and mend.
     """
+    if not isinstance(text, str):
+        raise InvalidInput(f"a field selector is text, not {type(text).__name__}; {_FIELD_HELP}")
     terms = re.finditer(r"(?:[^\\,]|\\.|\\$)+", text, re.DOTALL)
     return FieldSelector(tuple(_field_requirement(text, term.start(), term[0]) for term in terms))
 

@@ -56,6 +56,8 @@ class Stream(Iterator[X], Generic[X]):
         stop = stop or Stop()
         if isinstance(items, Stream):
             raise TypeError(f"{items!r} is a stream already: put the stage on it as it is")
+        if not isinstance(items, Iterable):
+            raise TypeError(f"a stream is made of an iterable of items, not of a {type(items).__name__}")
         self._set(in_band(items, stop, events=self._events), stop, vitals or Vitals(), label, ())
 
     def _set(self, items: InBand, stop: Stop, vitals: Vitals, label: str, stages: tuple[str, ...]) -> None:

@@ -309,3 +309,9 @@ def test_the_text_of_a_field_selector_reads_back_as_the_same(selector: FieldSele
 def test_bad_field_selectors_are_refused_with_position_and_mend(text: str, position: int, problem: str) -> None:
     with pytest.raises(InvalidInput, match=f"position {position}: .*{problem}.*; write field=value"):
         parse_fields(text)
+
+
+@pytest.mark.parametrize("source", [None, 5, {"a": "b"}, b"a=b"])
+def test_a_field_selector_is_text(source: object) -> None:
+    with pytest.raises(InvalidInput, match="a field selector is text"):
+        parse_fields(source)  # type: ignore[arg-type]  # wrong on purpose

@@ -740,6 +740,8 @@ def test_an_unknown_index_is_refused_and_named() -> None:
     reader, _ = store(indexes={"node": lambda p: [p.spec.nodeName]})
     with pytest.raises(InvalidInput, match="no index 'nodes' here, only namespace, owner, node, label"):
         reader.index("nodes", "n1")
+    with pytest.raises(InvalidInput, match="indexes are a mapping"):
+        store(["node"])  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(InvalidInput, match="'node' must be a function"):
         store(indexes={"node": "spec.nodeName"})  # type: ignore[dict-item]  # wrong on purpose
 

@@ -372,3 +372,9 @@ def test_take_until_refuses_what_is_no_event() -> None:
     wrong: Any = True
     with pytest.raises(InvalidInput, match=r"take_until needs a threading\.Event, not True"):
         ObjectStream([]).take_until(wrong)
+
+
+def test_what_cannot_be_iterated_is_refused_when_the_chain_is_built() -> None:
+    for kind in (EventStream, ObjectStream):
+        with pytest.raises(TypeError, match="iterable of items, not of a int"):
+            kind(5)  # type: ignore[arg-type]  # wrong on purpose
