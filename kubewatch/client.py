@@ -25,6 +25,7 @@ from .credentials import Access, Credentials, Loaded, redact
 from .decode import Status, decode_status
 from .errors import ApiError, AuthError, InvalidInput, Unreachable
 from .http1 import Head, encode_request
+from .kubeconfig import Place
 from .params import encode_query
 from .stop import Stop
 from .wire import NoCertificate, Stale, Wire
@@ -95,24 +96,27 @@ class Client:
                 "Client takes a Configuration or an ApiClient of the official client, or nothing, "
                 f"not {type(source).__name__}"
             )
-        load: Callable[[], Loaded] | None = None
-        if loader is not None:
-            own = loader
-            load = lambda: _loaded(own)  # noqa: E731  # as short as what it says
-        elif source is None:
-            load = kubeconfig.find
-        self._start(Credentials(load, source), compress)
+        self._compress = compress
+        if source is None and loader is None:
+            self._find(kubeconfig.find)
+        else:
+            self._start(Credentials(functools.partial(_loaded, loader) if loader is not None else None, source))
 
     @classmethod
     def from_kubeconfig(cls, paths: str | None = None, context: str | None = None) -> Client:
         """A client for one context of a kubeconfig file, or of several joined by `:`; None: the current ones."""
         client = cls.__new__(cls)
-        client._start(Credentials(lambda: kubeconfig.from_kubeconfig(paths, context)), None)
+        client._compress = None
+        client._find(functools.partial(kubeconfig.in_kubeconfig, paths, context))
         return client
 
-    def _start(self, credentials: Credentials, compress: bool | None) -> None:
+    def _find(self, find: Callable[[], Place]) -> None:
+        place = functools.cache(find)  # which stays the same, whatever becomes the current context
+        self._start(Credentials(lambda: place().load()), lambda: place().namespace)
+
+    def _start(self, credentials: Credentials, namespace: Callable[[], str] = lambda: "default") -> None:
         self._credentials = credentials
-        self._compress = compress
+        self._namespace = namespace
         self._after_fork()
         _clients.add(self)
 
@@ -124,8 +128,11 @@ class Client:
 
     @property
     def namespace(self) -> str:
-        """The namespace of the kubeconfig's context or of the pod; `default` where none is given. Raises AuthError."""
-        return self._credentials.current().namespace
+        """The namespace of the kubeconfig's context or of the pod; `default` where none is given. Raises AuthError.
+
+        Makes no request and runs no plugin.
+        """
+        return self._namespace()
 
     def request(
         self,

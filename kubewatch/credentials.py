@@ -43,7 +43,6 @@ class Loaded:
     """What a load brought; `lifetime` is the seconds after which to load again, None for never."""
 
     configuration: Configuration
-    namespace: str = "default"
     lifetime: float | None = None
     extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
@@ -54,7 +53,6 @@ class Access:
 
     generation: int
     dialer: Dialer
-    namespace: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
 
 
@@ -115,7 +113,7 @@ class Credentials:
             except AuthError as error:
                 # What we have may still be good; if it is not, the server says so and `renew` raises.
                 logger.warning("credentials could not be loaded anew, going on with the old ones: %s", error)
-                self._fresh_until = now + LOOK_INTERVAL
+                self._fresh_until = self._clock() + LOOK_INTERVAL  # from now on: a plugin that hangs takes minutes
                 return self._access
         finally:
             self._lock.release()
@@ -130,15 +128,16 @@ class Credentials:
             assert self._access is not None
             if self._access.generation != refused.generation:
                 return True
-            now = self._clock()
-            if now < self._renewed + RELOAD_INTERVAL:
+            if self._clock() < self._renewed + RELOAD_INTERVAL:
                 return False
-            self._renewed = now
-            if self._load is not None:
-                self._take(self._load(), anew=True)
-                return True
-            assert self._loaded is not None
-            return self._take(self._loaded).generation != refused.generation
+            try:
+                if self._load is not None:
+                    self._take(self._load(), anew=True)
+                    return True
+                assert self._loaded is not None
+                return self._take(self._loaded).generation != refused.generation
+            finally:
+                self._renewed = self._clock()
 
     @property
     def reloadable(self) -> bool:
@@ -174,7 +173,7 @@ class Credentials:
             same = old is not None and not anew and connection == self._connection
             dialer = old.dialer if old is not None and same else Dialer(loaded.configuration)
             generation = old.generation + 1 if old is not None else 1
-            self._access = Access(generation, dialer, loaded.namespace, headers)
+            self._access = Access(generation, dialer, headers)
             self._connection = connection
         if loaded is not self._loaded:
             self._expires = now + loaded.lifetime if loaded.lifetime is not None else float("inf")

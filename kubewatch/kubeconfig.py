@@ -11,14 +11,18 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from .credentials import Loaded, redact
 from .errors import AuthError
+
+T = TypeVar("T")
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -32,43 +36,71 @@ PLUGIN_TIMEOUT = 120.0
 _SHOWN = 2000
 
 
-def find() -> Loaded:
+@dataclass(frozen=True)
+class Place:
+    """A cluster that was found: how to load what it takes to reach it, now and again, and the namespace to begin in.
+
+    What is loaded again is the same context of the same files, also when another one is the current one by then.
+    """
+
+    namespace: str
+    load: Callable[[], Loaded]
+
+
+def find() -> Place:
     """The cluster that this machine is set up for: $KUBECONFIG, then ~/.kube/config, then the pod's service account.
 
-    Raises AuthError.
+    Reads files, and runs no plugin. Raises AuthError.
     """
     named = os.environ.get("KUBECONFIG", "")
     paths = named or "~/.kube/config"
     if any(os.path.exists(os.path.expanduser(path)) for path in paths.split(os.pathsep) if path):
-        return from_kubeconfig(paths)
+        return in_kubeconfig(paths)
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return from_service_account()
+        return in_pod()
     raise AuthError(
         f"no cluster found: {'$KUBECONFIG is ' + named if named else paths}, which does not exist, and this is not a "
         "pod. Set KUBECONFIG, or give Client(...) a Configuration"
     )
 
 
-def from_service_account() -> Loaded:
+def in_pod() -> Place:
     """The cluster that this pod runs in, as the pod's service account."""
+    try:
+        return Place(SERVICE_ACCOUNT.joinpath("namespace").read_text().strip(), _load_service_account)
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthError(f"the pod's service account cannot be loaded: {error}") from error
+
+
+def in_kubeconfig(paths: str | None = None, context: str | None = None) -> Place:
+    """A context of one or several kubeconfig files (joined by `:`); None: those of `find`, the current context."""
+    paths = paths or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    found = _with_loader(paths, context, lambda loader: loader.current_context)
+    namespace = found["context"].get("namespace") or "default"
+    return Place(namespace, functools.partial(_with_loader, paths, found["name"], _load_context))
+
+
+def _load_service_account() -> Loaded:
     configuration = _new_configuration()
     official: Any = importlib.import_module("kubernetes.config.incluster_config")
     try:
         loader = official.InClusterConfigLoader(str(SERVICE_ACCOUNT / "token"), str(SERVICE_ACCOUNT / "ca.crt"), False)
         loader.load_and_set(configuration)
-        namespace = SERVICE_ACCOUNT.joinpath("namespace").read_text().strip()
     except Exception as error:  # the official loader's own errors, and those of reading files
         raise AuthError(f"the pod's service account cannot be loaded: {error}") from error
-    return Loaded(configuration, namespace, TOKEN_FILE_LIFETIME)
+    return Loaded(configuration, TOKEN_FILE_LIFETIME)
 
 
-def from_kubeconfig(paths: str | None = None, context: str | None = None) -> Loaded:
-    """A context of one or several kubeconfig files (joined by `:`); None: those of `find`, the current context."""
-    paths = paths or os.environ.get("KUBECONFIG") or "~/.kube/config"
+def _load_context(loader: Any) -> Loaded:
     configuration = _new_configuration()
+    _forget_lost_files()
+    loader.load_and_set(configuration)
+    return Loaded(configuration, loader.lifetime)
+
+
+def _with_loader(paths: str, context: str | None, use: Callable[[Any], T]) -> T:
     official: Any = importlib.import_module("kubernetes.config.kube_config")
     try:
-        _forget_lost_files()
         files = official.KubeConfigMerger(paths)
         if files.config is None:
             raise AuthError(f"the kubeconfig {paths} does not exist")
@@ -79,13 +111,11 @@ def from_kubeconfig(paths: str | None = None, context: str | None = None) -> Loa
             config_persister=files.save_changes,
         )
         _check(loader, paths)
-        loader.load_and_set(configuration)
+        return use(loader)
     except AuthError:
         raise
     except Exception as error:  # the official loader's own errors, YAML's, and those of reading files
         raise AuthError(f"the kubeconfig {paths} cannot be loaded: {redact(str(error))}") from error
-    namespace = loader.current_context["context"].get("namespace") or "default"
-    return Loaded(configuration, namespace, loader.lifetime)
 
 
 def _check(loader: Any, paths: str) -> None:

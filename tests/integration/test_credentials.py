@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from kubewatch import kubeconfig
+from kubewatch.api import Api
 from kubewatch.client import Client
 from kubewatch.errors import AuthError, Unreachable
 from kubewatch.params import WatchParams
@@ -128,6 +129,31 @@ def test_another_context_can_be_chosen(server: Guarded, config: Callable[..., Pa
     assert Client.from_kubeconfig(str(path), "other").namespace == "default"
     with pytest.raises(AuthError, match="nowhere"):
         Client.from_kubeconfig(str(path), "nowhere").request("GET", "/version")
+
+
+def test_a_client_stays_with_its_context_when_another_becomes_the_current_one(
+    server: Guarded, config: Callable[..., Path]
+) -> None:
+    """Else a watch would go on in another cluster when its token is renewed."""
+    path = config(server.url, {"token": "first"})
+    text = yaml.safe_load(path.read_text())
+    text["contexts"][1]["context"] |= {"cluster": "another", "namespace": "elsewhere"}
+    text["clusters"].append({"name": "another", "cluster": {"server": "http://another.test"}})
+    with Client() as client:
+        assert client.request("GET", "/version").status == 200
+        server.token = "second"
+        text["users"][0]["user"]["token"] = "second"
+        path.write_text(yaml.safe_dump(text | {"current-context": "other"}))
+        assert client.request("GET", "/version").status == 200
+        assert client.namespace == "shop"
+    assert Client().namespace == "elsewhere"
+
+
+def test_the_namespace_is_known_without_running_a_plugin(config: Callable[..., Path], tmp_path: Path) -> None:
+    """So that building a chain on the namespace of the context makes no request."""
+    config("http://server", plugin_printing(tmp_path, "{}"))
+    assert Api.default_namespaced("v1", "Pod", client=Client()).namespace == "shop"
+    assert not (tmp_path / "runs").exists()
 
 
 def test_several_files_are_one_kubeconfig(
@@ -507,7 +533,7 @@ def test_a_client_whose_lock_was_held_during_a_fork_works_in_the_child() -> None
 def test_a_child_that_ends_does_not_remove_the_certificates_of_its_parent(config: Callable[..., Path]) -> None:
     """Pain 21: temporary files of the official client are removed by whoever ends first."""
     config("https://server", {"token": "first"}, **{"certificate-authority-data": base64.b64encode(b"x").decode()})
-    path = kubeconfig.find().configuration.ssl_ca_cert
+    path = kubeconfig.find().load().configuration.ssl_ca_cert
     assert path is not None
 
     def end() -> None:

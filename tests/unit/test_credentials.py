@@ -50,7 +50,7 @@ class Loads:
         self.count += 1
         if self.error is not None:
             raise self.error
-        return Loaded(configuration(f"t{self.count}"), "shop", self.lifetime)
+        return Loaded(configuration(f"t{self.count}"), self.lifetime)
 
 
 def in_threads(number: int, work: Callable[[], object]) -> list[object]:
@@ -111,6 +111,25 @@ def test_a_refusal_that_cannot_be_mended_raises_what_went_wrong() -> None:
     loads.error = AuthError("plugin failed")
     with pytest.raises(AuthError, match="plugin failed"):
         credentials.renew(refused)
+
+
+def test_a_load_that_takes_minutes_to_fail_is_not_begun_again_by_whoever_waited_for_it() -> None:
+    clock, loads = Clock(), Loads(lifetime=60.0)
+
+    def load() -> Loaded:
+        if loads.error is not None:
+            clock.now += 120.0
+        return loads()
+
+    credentials = Credentials(load, clock=clock)
+    refused = credentials.current()
+    loads.error = AuthError("plugin did not end")
+    with pytest.raises(AuthError):
+        credentials.renew(refused)
+    assert not credentials.renew(refused)
+    assert token_of(credentials) == "Bearer t1"  # aged by now, so a load is tried
+    assert token_of(credentials) == "Bearer t1"
+    assert loads.count == 3
 
 
 def test_credentials_are_loaded_again_when_their_lifetime_is_over() -> None:
