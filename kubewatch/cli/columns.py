@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-import msgspec
-
+from kubewatch.errors import Unreadable
 from kubewatch.objects import PartialObjectMeta
 from kubewatch.printing.builtin_columns import BUILTIN
 from kubewatch.printing.columns import AGE, NAME, Column, field, get, of
@@ -72,7 +71,7 @@ def as_dict(obj: Any) -> dict[str, Any]:
     """The object as plain dicts; nothing but its name where the bytes of the rest are no text."""
     try:
         whole: dict[str, Any] = obj.to_dict()
-    except (msgspec.MsgspecError, UnicodeError):
+    except Unreadable:
         return {"metadata": {"name": obj.name, "namespace": obj.namespace}}
     return whole
 

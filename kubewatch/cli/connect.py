@@ -48,4 +48,4 @@ def form_of(arguments: argparse.Namespace, api: Api[Any], *, live: bool) -> Form
     namespaces = api.resource.namespaced and api.namespace is None
     shape = Shape(api.api_version, api.kind, namespaces=namespaces, metadata=arguments.metadata)
     colour = wants_colour(sys.stdout, os.environ, arguments.no_color)
-    return form_for(output_of(arguments), shape, live=live, colour=colour)
+    return form_for(output_of(arguments), shape, live=live, colour=colour, whole=arguments.show_managed_fields)

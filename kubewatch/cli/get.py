@@ -14,20 +14,16 @@ from kubewatch.api import Api
 from kubewatch.config import Config
 from kubewatch.decode import Page
 from kubewatch.errors import ApiError
-from kubewatch.objects import modified
 from kubewatch.params import ListParams
-from kubewatch.prune import prune
 from kubewatch.stop import Stop
 
 from .changes import Change, What
-from .connect import api_for, client_for, form_of, label_of, output_of
+from .connect import api_for, client_for, form_of, label_of
 from .messages import tell
 from .output import Form
 from .progress import Progress
 
 PAGE = 500  # objects in a page
-
-_cut_managed_fields = prune("metadata.managedFields")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,18 +32,17 @@ def run(arguments: argparse.Namespace) -> int:
     Raises InvalidInput before any request, and KubewatchError when one fails.
     """
     Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
-    whole = arguments.show_managed_fields or output_of(arguments) in ("table", "wide")
     with client_for(arguments) as client:
         api = api_for(arguments, client)
         form = form_of(arguments, api, live=False)
         if arguments.names:
-            return fetch(api, arguments.names, form, whole=whole)
+            return fetch(api, arguments.names, form)
         params = ListParams(arguments.selector, arguments.field_selector)
         with Progress(label_of(api), shown=sys.stderr.isatty() and not sys.stdout.isatty()) as progress:
-            return show_all(api, params, form, progress, limit=arguments.limit, whole=whole)
+            return show_all(api, params, form, progress, limit=arguments.limit)
 
 
-def fetch(api: Api[Any], names: list[str], form: Form, *, whole: bool) -> int:
+def fetch(api: Api[Any], names: list[str], form: Form) -> int:
     """Show the objects of these names; 1 when one is not there."""
     status = found = 0
     for name in names:
@@ -59,16 +54,14 @@ def fetch(api: Api[Any], names: list[str], form: Form, *, whole: bool) -> int:
             tell(f"error: {error.message}")
             status = 1
         else:
-            form.show(_listed(obj, whole))
+            form.show(Change(What.LISTED, obj))
             found += 1
     if found:
         form.flush()
     return status
 
 
-def show_all(
-    api: Api[Any], params: ListParams, form: Form, progress: Progress, *, limit: int | None, whole: bool
-) -> int:
+def show_all(api: Api[Any], params: ListParams, form: Form, progress: Progress, *, limit: int | None) -> int:
     """Show a whole list, or its first `limit` objects; 1 when some object cannot be decoded."""
     status = done = 0
     for page in pages(api, params, limit):
@@ -79,7 +72,7 @@ def show_all(
                 tell(f"error: one of {label_of(api)} cannot be decoded and is left out: {error}")
                 status = 1
             else:
-                form.show(_listed(obj, whole))
+                form.show(Change(What.LISTED, obj))
         done += len(page.items)
         if done:
             form.flush()
@@ -102,7 +95,3 @@ def pages(api: Api[Any], params: ListParams, limit: int | None = None) -> Iterat
             if not page.continue_ or limit == 0:
                 return
             params = msgspec.structs.replace(params, continue_=page.continue_)
-
-
-def _listed(obj: Any, whole: bool) -> Change:
-    return Change(What.LISTED, obj if whole else modified(obj, _cut_managed_fields))

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from kubewatch.errors import Unreadable
+from kubewatch.objects import modified
 from kubewatch.printing.columns import Column
+from kubewatch.prune import prune
 
 from .changes import Change, What
 from .columns import Shape, cells, columns_for, room
@@ -20,7 +23,7 @@ from .text import GREEN, RED, YELLOW, harmless, harmless_json
 Write = Callable[[str], object]
 
 _STYLES = {What.ADDED: GREEN, What.CHANGED: YELLOW, What.DELETED: RED, What.DELETE: RED}
-_GONE = (What.DELETED, What.DELETE)
+_cut_managed_fields = prune("metadata.managedFields")
 
 
 class Form(Protocol):
@@ -34,17 +37,20 @@ class Form(Protocol):
 
 
 class Lines:
-    """A line, or a document, for each change; written at once."""
+    """A line, or a document, for each change; written at once. `whole` is with metadata.managedFields."""
 
-    def __init__(self, write: Write, render: Callable[[Change], str]) -> None:
+    def __init__(self, write: Write, render: Callable[[Change], str], *, whole: bool = True) -> None:
         self._write = write
         self._render = render
+        self._whole = whole
 
     def show(self, change: Change) -> None:
         try:
+            if not self._whole and change.object is not None:
+                change = Change(change.what, modified(change.object, _cut_managed_fields))
             text = self._render(change)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            tell(f"{name_of(change.object)} cannot be shown, it is no valid JSON: {error}")
+        except Unreadable as error:
+            tell(f"{name_of(change.object)} cannot be shown: {error}")
         else:
             self._write(text)
 
@@ -108,12 +114,15 @@ class Rows:
         return row
 
 
-def form_for(output: str, shape: Shape, *, live: bool, colour: bool = False, write: Write | None = None) -> Form:
-    """The form called `output`; `live` says that what happened is of interest, too."""
+def form_for(
+    output: str, shape: Shape, *, live: bool, colour: bool = False, whole: bool = False, write: Write | None = None
+) -> Form:
+    """The form called `output`; `live` says that what happened is of interest, too, `whole` managedFields."""
     write = write or write_line
     if output in ("table", "wide"):
         return Rows(write, shape._replace(wide=output == "wide"), live=live, colour=colour)
-    return Lines(write, {"name": _name, "json": _json, "yaml": _yaml}[output] if live else _BARE[output])
+    render = {"name": _name, "json": _json, "yaml": _yaml}[output] if live else _BARE[output]
+    return Lines(write, render, whole=whole or output == "name")
 
 
 def write_line(line: str) -> None:

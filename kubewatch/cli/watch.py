@@ -11,7 +11,6 @@ from kubewatch import backoffs, predicates
 from kubewatch.config import Config
 from kubewatch.errors import ApiError, AuthError, DecodeFailed, Unreachable, WatchError
 from kubewatch.events import Event, InitApply
-from kubewatch.prune import prune
 from kubewatch.streams import EventStream
 from kubewatch.vitals import Vitals
 from kubewatch.watcher import watcher
@@ -41,8 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
             stream = going_on(watcher(api, config), progress, label)
             if arguments.seconds is not None:
                 stream = stream.until(arguments.seconds)
-            if not arguments.show_managed_fields and output_of(arguments) in ("json", "yaml"):
-                stream = stream.modify(prune("metadata.managedFields"))
             with stream, ending_with_reader(sys.stdout, stream.stopper):
                 events = counted(stream, stream.vitals, progress, config.page_size)
                 found = as_they_come(events) if arguments.events else changes(events, mark)

@@ -67,7 +67,7 @@ class Command:
     def __init__(self, kubeconfig: Path | None, *argv: str, stdout: int = subprocess.PIPE) -> None:
         env = {**os.environ, "KUBECONFIG": str(kubeconfig), "NO_COLOR": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kubewatch.cli", *argv], stdout=stdout, stderr=subprocess.PIPE, env=env
+            [sys.executable, "-m", "kubewatch", *argv], stdout=stdout, stderr=subprocess.PIPE, env=env
         )
         self.out = Output(self.process.stdout.fileno() if self.process.stdout else -1)
         assert self.process.stderr

@@ -37,11 +37,11 @@ def page(*names: str, continue_: str = "", remaining: int | None = None, raw: tu
     return Page([*items, *raw], "v1", "Pod", "5", continue_, remaining)
 
 
-def shown(api: Any, output: str = "name", limit: int | None = None, whole: bool = True) -> tuple[int, list[str]]:
+def shown(api: Any, output: str = "name", limit: int | None = None, whole: bool = False) -> tuple[int, list[str]]:
     lines: list[str] = []
-    form = form_for(output, Shape("v1", "Pod"), live=False, write=lines.append)
+    form = form_for(output, Shape("v1", "Pod"), live=False, whole=whole, write=lines.append)
     with Progress("pods", shown=False) as progress:
-        return show_all(api, ListParams(), form, progress, limit=limit, whole=whole), lines
+        return show_all(api, ListParams(), form, progress, limit=limit), lines
 
 
 def test_every_page_is_shown_before_the_next_is_asked_for() -> None:
@@ -49,7 +49,7 @@ def test_every_page_is_shown_before_the_next_is_asked_for() -> None:
     asked: list[int] = []
     form = form_for("name", Shape("v1", "Pod"), live=False, write=lambda line: asked.append(len(api.requests)))
     with Progress("pods", shown=False) as progress:
-        show_all(api, ListParams(), form, progress, limit=None, whole=True)  # type: ignore[arg-type]  # all it needs
+        show_all(api, ListParams(), form, progress, limit=None)  # type: ignore[arg-type]  # all it needs
     assert asked == [1, 1, 2]
 
 
@@ -88,14 +88,15 @@ def test_an_object_that_cannot_be_decoded_is_told_and_the_others_are_shown(capsy
 
 
 def test_managed_fields_are_left_out_unless_asked_for() -> None:
-    assert "managedFields" not in shown(StubApi([page("a")]), "json", whole=False)[1][0]
-    assert "managedFields" in shown(StubApi([page("a")]), "json")[1][0]
+    for output in ("json", "yaml"):
+        assert "managedFields" not in shown(StubApi([page("a")]), output)[1][0]
+        assert "managedFields" in shown(StubApi([page("a")]), output, whole=True)[1][0]
 
 
 def fetched(*names: str, output: str = "name") -> tuple[int, list[str]]:
     lines: list[str] = []
     form = form_for(output, Shape("v1", "Pod"), live=False, write=lines.append)
-    return fetch(StubApi(), list(names), form, whole=True), lines  # type: ignore[arg-type]  # all it needs
+    return fetch(StubApi(), list(names), form), lines  # type: ignore[arg-type]  # all it needs
 
 
 def test_names_are_fetched_in_their_order() -> None:

@@ -44,7 +44,7 @@ def test_harmless_json_prints_and_means_the_same(value: object) -> None:
 
 
 def test_width_counts_columns_and_not_characters() -> None:
-    assert [width(text) for text in ("", "web", "日本", "é", "e\u0301")] == [0, 3, 4, 1, 1]
+    assert [width(text) for text in ("", "web", "日本", "é", "e\u0301", "\u2764\ufe0f")] == [0, 3, 4, 1, 1, 1]
     assert padded("日本", 6) == "日本  "
     assert padded("too long", 3) == "too long"
 
