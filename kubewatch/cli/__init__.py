@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     kubewatch ...
     0
     """
+    # Closed by whoever called us: what is written there goes nowhere, and none of our connections takes their place.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # open until the process ends
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  # likewise
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for locales that cannot write what objects hold
     before = signal.signal(signal.SIGTERM, _terminate)
@@ -39,15 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(argv)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; what is still buffered goes nowhere, quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except InvalidInput as error:
         tell(f"error: {explain(error)}")
         return USAGE
     except KubewatchError as error:
         tell(f"error: {explain(error)}")
+        return FAILED
+    except OSError as error:
+        # What is still buffered goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+            return 0
+        tell(f"error: {error}")
         return FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

@@ -269,6 +269,26 @@ def test_a_watch_ends_quietly_with_its_reader_though_nothing_happens(
         assert command.err.rest() == ""
 
 
+@pytest.mark.parametrize("command", ["get namespaces", "watch namespaces --for 300ms -o table"])
+@pytest.mark.parametrize(
+    ("redirection", "status", "says"),
+    [(">&-", 0, ""), ("2>&-", 0, ""), ("<&- >&- 2>&-", 0, ""), (">/dev/full", 1, "No space left on device\n")],
+)
+def test_output_that_cannot_be_written_ends_it_without_a_traceback(
+    embedded: tuple[ApiServer, Path], command: str, redirection: str, status: int, says: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m kubewatch {command} {redirection}"],
+        env={**os.environ, "KUBECONFIG": str(embedded[1])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=SOON,
+        check=False,
+    )
+    said = done.stderr.decode()
+    assert (done.returncode, said.count("\n"), said.endswith(says)) == (status, bool(says), True)
+
+
 @pytest.mark.parametrize("argv", [("get", "namespaces"), ("--help",)], ids=" ".join)
 def test_output_that_nobody_reads_is_no_error(kubeconfig: Path, argv: tuple[str, ...]) -> None:
     read, write = os.pipe()
