@@ -55,7 +55,7 @@ class _ListMeta(msgspec.Struct, gc=False, rename="camel"):
 
 class _List(msgspec.Struct, gc=False, rename="camel"):
     metadata: _ListMeta
-    items: list[msgspec.Raw] | None = None
+    items: list[msgspec.Raw] | None  # null is empty; absent, it is no list but an object
     api_version: str = ""
     kind: str = ""
 

@@ -1,6 +1,7 @@
 """`EventStream` and `ObjectStream`: the stages as methods, each there on the kind of stream that it fits.
 
-Building a chain makes no request and starts no thread; all work happens on the thread that pulls.
+Building a chain makes no request and starts no thread. All work happens on the thread that pulls, but for what nothing
+can interrupt there (resolving a name, connecting, a login plugin): that runs aside, so that `stop()` works meanwhile.
 """
 
 from __future__ import annotations

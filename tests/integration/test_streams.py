@@ -138,7 +138,6 @@ def test_watches_of_two_kinds_are_merged(client: Client, namespace: str) -> None
     secrets = Api("v1", "Secret", namespace=namespace, client=client)
     maps.create(config_map("a"))
     secrets.create(config_map("b", "Secret"))
-    before = threading.active_count()
     inputs = [watcher(api, MINE).default_backoff().touched_objects() for api in (maps, secrets)]
     with merge(*inputs).map(lambda obj: f"{obj.kind} {obj.name}").until(seconds=PATIENCE) as merged:
         assert sorted([next(merged), next(merged)]) == ["ConfigMap a", "Secret b"]
@@ -147,7 +146,6 @@ def test_watches_of_two_kinds_are_merged(client: Client, namespace: str) -> None
         maps.create(config_map("c"))
         assert next(merged) == "ConfigMap c"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kubewatch merge")]
-    assert threading.active_count() == before
 
 
 def test_the_functions_make_the_same_chain(deployments: Api[Object]) -> None:

@@ -55,7 +55,12 @@ def test_a_page_gives_its_items_their_kind_and_the_way_on() -> None:
 
 def test_a_page_without_items_is_an_empty_page() -> None:
     assert decode_page(b'{"metadata": {}, "items": null}').items == []
-    assert decode_page(b'{"metadata": {"continue": ""}}').continue_ == ""
+    assert decode_page(b'{"metadata": {"continue": ""}, "items": []}').continue_ == ""
+
+
+def test_a_single_object_is_no_empty_list() -> None:
+    with pytest.raises(msgspec.ValidationError, match="items"):
+        decode_page(b'{"kind": "Pod", "metadata": {"name": "web"}}')
 
 
 def test_a_bookmark_is_read_for_version_and_annotations_only() -> None:
