@@ -79,6 +79,9 @@ class Config:
                 f"idle_timeout is a finite number of seconds, more than 0, not {idle!r}: a watch without such a limit "
                 "can go silent for ever. None is the default"
             )
+        for switch in ("bookmarks", "strict"):
+            if not isinstance(getattr(self, switch), bool):
+                raise InvalidInput(f"{switch} is True or False, not {getattr(self, switch)!r}")
         if self.initial_list == "streaming" and not self.bookmarks:
             raise InvalidInput(
                 "initial_list='streaming' needs bookmarks=True: the end of the initial objects is marked by a bookmark"

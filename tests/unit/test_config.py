@@ -43,6 +43,8 @@ def test_a_timeout_has_no_upper_limit(timeout: int) -> None:
         ({"list_semantic": "Exact"}, "'most_recent', 'any'"),
         ({"initial_list": "watch"}, "'list_watch', 'streaming', 'auto'"),
         ({"initial_list": "streaming", "bookmarks": False}, "needs bookmarks=True"),
+        ({"bookmarks": "no"}, "bookmarks is True or False"),
+        ({"strict": 1}, "strict is True or False"),
         ({"label_selector": "app in (a"}, "label selector"),
         ({"label_selector": {"app": 5}}, "put it in quotes"),
         ({"label_selector": 5}, "text or a mapping"),
