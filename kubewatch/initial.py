@@ -83,7 +83,7 @@ class InitialList:
         """The initial watch ended before the initial events did."""
         self._unfinished += 1
         if silent or self._unfinished >= FEW:
-            self._fall_back(f"the initial events came to no end, {self._unfinished} times in a row")
+            self._fall_back(f"the initial events came to no end, watches in a row: {self._unfinished}")
 
     def _fall_back(self, why: str) -> None:
         self.streaming = False
