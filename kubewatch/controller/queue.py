@@ -188,12 +188,13 @@ class Queue:
     def stats(self) -> Stats:
         """The numbers at this moment."""
         with self._lock:
-            scheduler = self._scheduler
+            scheduler, now = self._scheduler, self.clock.now()
+            scheduler.advance(now)  # nobody else does, when nothing may begin
             return Stats(
                 depth=scheduler.depth,
                 waiting=scheduler.waiting,
                 running=scheduler.running,
-                oldest_age=scheduler.oldest_age(self.clock.now()),
+                oldest_age=scheduler.oldest_age(now),
                 runs=self._runs,
                 failures=self._failures,
                 retries=self._retries,
@@ -223,9 +224,11 @@ class Queue:
             self._time.notify()
 
     def _relieve(self) -> None:
-        """A worker got work: wake another if there is more to do, or nobody keeps the time."""
-        if self._scheduler.ready or (self._idle and not self._timekeeper):
+        """A worker got work: wake another if there is more to do, or nobody keeps the time that comes next."""
+        if self._idle and not self._timekeeper:
             self._wake_one()
+        else:
+            self._wake()
 
     def _wake_one(self) -> None:
         if self._idle:

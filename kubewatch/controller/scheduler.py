@@ -14,7 +14,7 @@ https://docs.rs/kube-runtime/latest/kube_runtime/fn.scheduler.html
 from __future__ import annotations
 
 from collections import deque
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 import msgspec
@@ -26,6 +26,9 @@ FAR_FUTURE: Final = 180 * 24 * 3600.0
 
 # How many debounce times after the first trigger a run comes at the latest, however many triggers follow.
 DEBOUNCE_LIMIT: Final = 10
+
+# Outdated places in the heap, at least, before it is worth tidying up.
+SLACK: Final = 64
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):
@@ -109,8 +112,13 @@ class Scheduler:
         self._number += 1
         self._waiting[ref] = _Entry(reason, at, limit, debouncing, wanted, self._number)
         heappush(self._heap, (at, self._number, ref))
+        if len(self._heap) > 2 * len(self._waiting) + SLACK:
+            # Entries that were moved leave their old place behind, which is found out only when its time has come.
+            self._heap = [(entry.at, entry.number, ref) for ref, entry in self._waiting.items()]
+            heapify(self._heap)
 
-    def _advance(self, now: float) -> None:
+    def advance(self, now: float) -> None:
+        """It is `now`: what was waiting until then is due. `take` does this too."""
         heap, waiting = self._heap, self._waiting
         while heap and heap[0][0] <= now:
             at, number, ref = heappop(heap)
@@ -127,7 +135,7 @@ class Scheduler:
 
     def take(self, now: float) -> Request | None:
         """The next run that is due, oldest first; it counts as running until `finished(ref)`. None: nothing is."""
-        self._advance(now)
+        self.advance(now)
         if not self._ready:
             return None
         request = self._ready.popleft()
@@ -171,11 +179,6 @@ class Scheduler:
         for ref, entry in waiting.items():
             if entry.wanted or entry.at <= now:
                 self._put(ref, entry.reason, min(entry.at, now), now, debouncing=False)
-
-    @property
-    def ready(self) -> bool:
-        """Whether something was found to be due that `take` has not given yet."""
-        return bool(self._ready)
 
     @property
     def empty(self) -> bool:

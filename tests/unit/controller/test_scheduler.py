@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,6 +213,17 @@ def test_what_was_asked_for_stays_so_when_a_plan_comes_before_it() -> None:
     s.schedule(A, SECOND, 5, 0)
     s.flush(1)
     assert [name for name, _ in taken(s, 1)] == ["a"]
+
+
+@pytest.mark.parametrize("debounce", [0.0, 3.0])
+def test_memory_is_that_of_the_objects_however_often_they_are_triggered(debounce: float) -> None:
+    """Nobody takes for days, as the store is not ready, or nobody pulls; the objects change all the time."""
+    s = Scheduler(debounce)
+    for now in range(10_000):
+        s.trigger(A, FIRST, now)
+        s.schedule(B, FIRST, 1e6 - now, now)
+    assert len(s._heap) < 200
+    assert sorted(name for name, _ in taken(s, 2e6)) == ["a", "b"]
 
 
 steps = st.lists(

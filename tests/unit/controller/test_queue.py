@@ -1,0 +1,85 @@
+"""The queue's wake-ups: who is woken when something is due, and what the numbers say meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+from kubewatch import ObjectRef
+from kubewatch.controller.queue import Queue
+from kubewatch.controller.relations import UNKNOWN
+from kubewatch.controller.scheduler import Request
+from kubewatch.testing import FakeClock
+
+from .harness import PATIENCE
+
+A, B = ObjectRef("Pod", "a", "shop"), ObjectRef("Pod", "b", "shop")
+
+
+class _Telling(threading.Condition):
+    """A condition that tells when somebody waits; the lock is held until the wait has begun."""
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__(lock)
+        self.waited = threading.Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.release()
+        return super().wait(timeout)
+
+
+@contextmanager
+def workers(queue: Queue, count: int) -> Iterator[SimpleQueue[Request | None]]:
+    """Threads that wait for work, one run each; what they took. All but one of them sleep already."""
+    telling = queue._work = _Telling(queue._lock)
+    taken: SimpleQueue[Request | None] = SimpleQueue()
+    threads = [threading.Thread(target=lambda: taken.put(queue.take())) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for _ in range(count - 1):
+        assert telling.waited.acquire(timeout=PATIENCE)
+    try:
+        yield taken
+    finally:
+        queue.stop()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+
+def name(request: Request | None) -> str:
+    assert request is not None
+    return request.ref.name
+
+
+def queue_of(clock: FakeClock, *, debounce: float = 0.0) -> Queue:
+    return Queue(clock, debounce, 100, lambda: None)
+
+
+def test_what_is_planned_comes_at_its_time_though_another_runs_since_the_gate_opened() -> None:
+    """One is due when the gate opens, the other a moment later: the first one's run must not hide the second."""
+    clock = FakeClock()
+    queue = queue_of(clock, debounce=2)
+    queue.trigger(A, UNKNOWN)
+    clock.advance(1)
+    queue.trigger(B, UNKNOWN)
+    clock.advance(1)
+    with workers(queue, 2) as taken:
+        queue.open()
+        assert name(taken.get(timeout=PATIENCE)) == "a"
+        clock.wait_for_sleeper(3, PATIENCE)
+        clock.advance(1)
+        assert name(taken.get(timeout=PATIENCE)) == "b"
+
+
+def test_what_is_due_and_cannot_begin_counts_as_depth_and_ages() -> None:
+    """Who watches these numbers wants to see that nothing moves: before the stores are filled, or unread results."""
+    clock = FakeClock()
+    queue = queue_of(clock)
+    queue.trigger(A, UNKNOWN)
+    queue.trigger(B, UNKNOWN)
+    clock.advance(30)
+    stats = queue.stats()
+    assert (stats.depth, stats.waiting, stats.oldest_age) == (2, 0, 30)
