@@ -681,9 +681,9 @@ def test_a_watch_of_which_no_byte_of_the_body_comes_is_silent() -> None:
 
 
 def test_an_answer_whose_compressed_data_is_not_complete_is_an_error() -> None:
-    with peer_that_sends(answer(gzip.compress(b"{}" * 100)[:-9], "200 OK", "Content-Encoding: gzip")) as peer:
-        with pytest.raises(Unreachable, match="middle of compressed data"):
-            Client(configuration(peer.url)).request("GET", "/version")
+    cut = answer(gzip.compress(b"{}" * 100)[:-9], "200 OK", "Content-Encoding: gzip")
+    with peer_that_sends(cut) as peer, pytest.raises(Unreachable, match="middle of compressed data"):
+        Client(configuration(peer.url)).request("GET", "/version")
 
 
 def test_an_error_does_not_cost_the_connection() -> None:
@@ -699,9 +699,9 @@ def test_an_error_does_not_cost_the_connection() -> None:
 
 
 def test_a_file_that_holds_no_certificate_is_an_error_that_says_so() -> None:
-    with Peer(accept_only, tls=server_tls()) as peer:
-        with pytest.raises(Unreachable, match="holds no certificate.*check certificate-authority"):
-            Client(configuration(peer.url, ssl_ca_cert=__file__)).request("GET", "/version")
+    said = r"holds no certificate.*check certificate-authority"
+    with Peer(accept_only, tls=server_tls()) as peer, pytest.raises(Unreachable, match=said):
+        Client(configuration(peer.url, ssl_ca_cert=__file__)).request("GET", "/version")
 
 
 def test_ctrl_c_ends_a_silent_watch_at_once_and_closes_its_connection() -> None:
