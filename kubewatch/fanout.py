@@ -1,12 +1,13 @@
 """`Fanout`: what changed in one store, for any number of subscriptions, each with a queue of its own.
 
 What is queued is the key of an object, and not the object: a subscription looks it up in the store when it gets there,
-and so reads the newest version. A key that is queued already is not queued again. However slow its reader, a queue
-holds no more keys than there are objects, in the order in which they changed first since they were read.
+and so reads the newest version. A key that is queued already is not queued again, and one whose object is deleted is
+taken out. However slow its reader, a queue holds no more keys than there are objects (and deletions, for who asked to
+be told of them), in the order in which they changed first since they were read.
 
-A change of the store and the queueing of its key are one step, and so are taking a key and looking it up: one lock is
-held for each. What changed before a look is in what the look finds, and no longer queued after it; so no version is
-lost, and no live change is delivered twice.
+The store changes first, then the key is queued, and a key is taken first, then looked up; so no version is lost. Nor is
+a live change delivered twice: a subscription that finds in the store what the writer is about to queue notes that it
+has seen it. There is no lock that all of them need, as a hundred threads would spend their time handing it on.
 """
 
 from __future__ import annotations
@@ -85,13 +86,18 @@ class Subscription(Generic[T]):
         self._left = False
         # Whose thread it is: its maker's, until another pulls it.
         self._thread = get_ident()
-        # Guarded by the fan-out's lock, all three. Keys, and when they were queued; as a plain dict is slow to give
-        # its first key away, it is an OrderedDict.
-        self._unread: OrderedDict[Key, float] = OrderedDict()
+        # Held for taking a key with what belongs to it, and by the writer to see whether that is done or not.
+        # Reentrant, as the writer holds it for all that a list means.
+        self._lock = threading.RLock()
+        # Keys, and when they were queued; None for those to be replayed, which come first. As a plain dict is slow to
+        # give its first key away, it is an OrderedDict.
+        self._unread: OrderedDict[Key, float | None] = OrderedDict()
         # Of unread keys, the object that was deleted. The first of several: the others came and went unread.
         self._deleted: dict[Key, Delete[T]] = {}
-        # How many unread keys leave no room for more: the buffer, and those to be replayed, which come first.
+        # How many unread keys leave no room for more: the buffer, and those to be replayed.
         self._bound = fanout.buffer
+        self._since = fanout.clock()
+        self._seen: object = None  # the last of the writer's changes that was found in the store before it was queued
 
     @property
     def pending(self) -> int:
@@ -100,11 +106,15 @@ class Subscription(Generic[T]):
 
     @property
     def lag(self) -> float:
-        """Seconds since the change that is to be read next; 0 when all were read."""
-        self._check_process()
-        with self._fanout.lock:
-            queued_at = next(iter(self._unread.values()), None)
-        return 0.0 if queued_at is None else self._fanout.clock() - queued_at
+        """Seconds since the change that is to be read next, or the beginning of a replay; 0 when all were read."""
+        while True:
+            try:
+                queued_at = next(iter(self._unread.values()))
+            except StopIteration:
+                return 0.0
+            except RuntimeError:
+                continue  # another key was queued, or this one taken, at this moment
+            return self._fanout.clock() - (self._since if queued_at is None else queued_at)
 
     def leave(self) -> None:
         """Nobody reads any more: the writer waits for it no longer. Idempotent; takes no lock, for finalizers."""
@@ -136,28 +146,28 @@ class Subscription(Generic[T]):
 
     def _take(self) -> Sequence[T | Delete[T]] | None:
         """What the first unread key stands for, a deletion before an object; empty if it vanished, None without key."""
-        self._check_process()
-        self._thread = get_ident()
         fanout = self._fanout
-        with fanout.lock:
-            if not self._unread:
-                return None
-            key, _ = self._unread.popitem(last=False)
-            obj = fanout.store._table.objects.get(key)
-            deletion = self._deleted.pop(key, None) if self._deleted else None
-            if self._bound > fanout.buffer:
-                self._bound -= 1
-            if fanout.blocked:
-                fanout.room.ring()
-        items = () if obj is None else (obj,)
-        return items if deletion is None else (deletion, *items)
-
-    def _check_process(self) -> None:
-        if self._fanout.process != freshness.forks:
+        if fanout.process != freshness.forks:
             raise StaleAfterFork(
                 "this subscription is the parent process's, and so is the stream that feeds it: "
                 "start a stream in this process, and subscribe here"
             )
+        self._thread = get_ident()
+        with self._lock:
+            if not self._unread:
+                return None
+            key, queued_at = self._unread.popitem(last=False)
+            obj = fanout.store._table.objects.get(key)
+            deletion = self._deleted.pop(key, None) if self._deleted else None
+            change = fanout.change
+            if obj is not None and change[0] is obj:
+                self._seen = change
+            if queued_at is None:
+                self._bound -= 1
+        if fanout.blocked:
+            fanout.room.ring()
+        items = () if obj is None else (obj,)
+        return items if deletion is None else (deletion, *items)
 
     def _wait(self, waited: float) -> float:
         """Wait for the bell; says once when nothing can come, or so it seems. Returns the seconds waited in a row."""
@@ -184,12 +194,13 @@ class Fanout(Generic[T]):
         self.clock = clock
         self.closed = store._fresh.closed
         self.process = freshness.forks
-        # Held for a change of the store with what it means for the queues, and for a look at both; never while waiting.
-        # Reentrant, as index functions run under it, and may look at what it guards.
+        # Held for a change of the store with a look at who subscribes, and to subscribe; never while waiting.
+        # Reentrant, as index functions run under it, and may subscribe.
         self.lock = threading.RLock()
-        self.pushing = False  # whether the writer is at work without the lock, waiting for room
-        self.room = Bell()  # rung when a queue got shorter, or a subscription left, while the writer is blocked
-        self.blocked = False
+        self.change: tuple[T | None] = (None,)  # the object that was stored last; set before it is stored
+        self.pushing = False  # whether the writer is at work on an event
+        self.blocked = False  # whether it waits for room
+        self.room = Bell()  # rung when a queue got shorter while the writer waits, and when a subscription left
         self.left = False  # whether a subscription left that is still among ours
         self.thread: int | None = None  # the writer's
         self._subscriptions: tuple[Subscription[T], ...] = ()
@@ -210,7 +221,7 @@ class Fanout(Generic[T]):
         """From now on it hears of all changes; with `replay`, it first has everything to read that there is."""
         with self.lock:
             if replay:
-                subscription._unread = OrderedDict.fromkeys(self.store._table.objects, self.clock())
+                subscription._unread = OrderedDict.fromkeys(self.store._table.objects)
                 subscription._bound += len(subscription._unread)
             self._subscriptions = (*self.active(), subscription)
 
@@ -223,20 +234,32 @@ class Fanout(Generic[T]):
     def owing(
         self, subscriptions: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None
     ) -> list[Subscription[T]]:
-        """Those who are to be told of a change and have not got its `key` queued. To be called with the lock held.
+        """Those for whom `key` is to be queued: it is not, and they have not seen the change yet.
 
-        The others read it there, and a deletion is noted for them.
+        Who has it queued reads of the change there; a deletion is noted there for who is to be told of it.
         """
-        if deletion is None:
-            return [one for one in subscriptions if key not in one._unread]
         owed = []
         for one in subscriptions:
-            if one.deletes:
-                if key in one._unread:
-                    one._deleted.setdefault(key, deletion)
-                else:
-                    owed.append(one)
+            if deletion is None:
+                if key not in one._unread:
+                    with one._lock:
+                        if one._seen is not self.change:
+                            owed.append(one)
+            elif one.deletes:
+                with one._lock:
+                    if key in one._unread:
+                        one._deleted.setdefault(key, deletion)
+                    else:
+                        owed.append(one)
         return owed
+
+    def forget(self, subscriptions: Sequence[Subscription[T]], key: Key) -> None:
+        """Have nobody read of what was deleted, of those who are not told of deletions."""
+        for one in subscriptions:
+            if not one.deletes and key in one._unread:
+                with one._lock:
+                    if one._unread.pop(key, 0.0) is None:
+                        one._bound -= 1
 
     def offer(
         self,
@@ -246,10 +269,7 @@ class Fanout(Generic[T]):
         *,
         bounded: bool = True,
     ) -> Sequence[Subscription[T]]:
-        """Queue `key` for all or, where one has no room for it, for none; returns those who are still owed it.
-
-        To be called with the lock held.
-        """
+        """Queue `key` for all or, where one has no room for it, for none; returns those who are still owed it."""
         owed = self.owing(subscriptions, key, deletion)
         if bounded:
             for one in owed:
@@ -258,30 +278,29 @@ class Fanout(Generic[T]):
                     return owed
         now = self.clock()
         for one in owed:
+            # No lock: until the key is queued, they cannot take it, and queueing it is a single step.
+            if deletion is not None:
+                one._deleted[key] = deletion
             unread = one._unread
             unread[key] = now
             if len(unread) == 1:
                 one._bell.ring()
-            if deletion is not None:
-                one._deleted[key] = deletion
         return ()
 
     def push(self, owed: Sequence[Subscription[T]], key: Key, deletion: Delete[T] | None, stop: Stop) -> None:
         """Queue `key` for all, and wait until everyone has room for it; once told to stop, room or not."""
+        owed = self.offer(owed, key, deletion)
+        if not owed:
+            return
         began, complained = time.monotonic(), False
-        with self.lock:
-            owed = self.offer(owed, key, deletion)
-        while owed:
-            owed = [one for one in owed if not (one._left or one.stopper.stopped)]
-            bounded = not stop.stopped
-            with self.lock:
-                owed = self.offer(owed, key, deletion, bounded=bounded)
-                self.blocked = bool(owed)
-            if not owed:
-                return
+        self.blocked = True  # from here on, who makes room rings; what was made before is found by looking again
+        while owed := self.offer(
+            [one for one in owed if not (one._left or one.stopper.stopped)], key, deletion, bounded=not stop.stopped
+        ):
             self.room.wait(FOLLOW_INTERVAL)
             waited = time.monotonic() - began
             if waited >= COMPLAIN_AFTER and not complained:
                 complained = True
                 slow = ", ".join(f"{one.label} ({one.pending} unread)" for one in owed if one.pending >= one._bound)
                 _log.warning("the stream that fills %r has waited %.0f s for room: %s", self.store, waited, slow)
+        self.blocked = False

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from threading import get_ident
 from typing import Any, TypeVar, overload
 from weakref import finalize
@@ -31,6 +32,9 @@ from .vitals import Vitals
 from .writer import Writer
 
 T = TypeVar("T")
+
+# For whom, which key, and whether it is a deletion.
+News = tuple[Sequence[Subscription[T]], Key, Delete[T] | None]
 
 
 class SharedWriter(Writer[T]):
@@ -55,8 +59,9 @@ class SharedWriter(Writer[T]):
         - `label`: what the subscriber is called in logs and metrics.
 
         An object that changes several times before it is read comes once, in the place of its first change, and one
-        that vanished does not come; a completed list brings every object again. No errors come: those are the root's.
-        The stream ends when the root's has ended and all is read. `stop()`, `close()` and dropping it unsubscribe.
+        that is deleted before does not come; a completed list brings every object again. No errors come: those are
+        the root's. The stream ends when the root's has ended and all is read. `stop()`, `close()` and dropping it
+        unsubscribe.
 
         The root waits for a subscriber that has `buffer` objects unread (replayed ones aside), also for one that never
         reads; but not for one whose thread is the root's own, which is the thread that pulled it last, or made it.
@@ -106,13 +111,16 @@ class SharedWriter(Writer[T]):
             everybody = fanout.active()
             if not everybody:
                 return super().apply(event)
-            before: list[tuple[Key, T]] = []
-            if isinstance(event, InitDone) and any(one.deletes for one in everybody):
-                before = list(self._store._table.objects.items())
-            gone = super().apply(event)
-            news = self._news(fanout, everybody, event, before)
-            if not news:
-                return gone
+            if isinstance(event, InitDone):
+                gone, news = self._finish_shared(fanout, everybody, event)
+            else:
+                fanout.change = (event.object if isinstance(event, Apply) else None,)
+                gone, news = super().apply(event), []
+                if isinstance(event, (Apply, Delete)):
+                    key, deletion = key_of(event.object), event if isinstance(event, Delete) else None
+                    news.append((everybody, key, deletion))
+                    if deletion is not None:
+                        fanout.forget(everybody, key)
             fanout.pushing = True
         try:
             for owed, key, deletion in news:
@@ -126,19 +134,26 @@ class SharedWriter(Writer[T]):
         super().close()
         self._fanout.close()
 
-    def _news(
-        self, fanout: Fanout[T], everybody: Sequence[Subscription[T]], event: Event[T], before: list[tuple[Key, T]]
-    ) -> list[tuple[Sequence[Subscription[T]], Key, Delete[T] | None]]:
-        """What is left to be told of an event that was worked in: to whom, which key, and whether it is a deletion."""
-        if isinstance(event, (Apply, Delete)):
-            key, deletion = key_of(event.object), event if isinstance(event, Delete) else None
-            owed = fanout.offer(everybody, key, deletion)
-            return [(owed, key, deletion)] if owed else []
-        if not isinstance(event, InitDone):
-            return []
-        now = self._store._table.objects
-        ended = [(fanout.owing(everybody, key, deletion), key, deletion) for key, deletion in _ended(before, now)]
-        return [*ended, *((everybody, key, None) for key in now)]
+    def _finish_shared(
+        self, fanout: Fanout[T], everybody: Sequence[Subscription[T]], event: InitDone
+    ) -> tuple[Sequence[T], list[News[T]]]:
+        """What `apply` returns for a complete list, and what it means: all that is in it is new, all else deleted."""
+        touched = [one for one in everybody if one.deletes]
+        before = list(self._store._table.objects.items()) if touched else []
+        fanout.change = (None,)
+        with ExitStack() as held:
+            # Else they could read of a new object before they are told of the deletion of its namesake.
+            for one in touched:
+                held.enter_context(one._lock)
+            gone = super().apply(event)
+            now = self._store._table.objects
+            news: list[News[T]] = [
+                (fanout.owing(touched, key, deletion), key, deletion) for key, deletion in _ended(before, now)
+            ]
+        for obj in gone:
+            fanout.forget(everybody, key_of(obj))
+        news += [(everybody, key, None) for key in now]
+        return gone, news
 
     def _here(self) -> Fanout[T]:
         """This process's subscriptions; those of a parent process are not ours."""

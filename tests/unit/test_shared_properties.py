@@ -32,14 +32,18 @@ class Reader:
         self.thread = thread
         self.deletes = deletes
         self.unread: list[list[Any]] = []
-        self.replayed = 0
+        self.replayed: set[str] = set()  # of the unread
         self.taken: list[Object | Delete[Object]] = []  # of what was taken together, what is left
 
     def has(self, name: str) -> bool:
         return any(name == one for one, _ in self.unread)
 
     def is_full(self) -> bool:
-        return self.thread != ROOT and len(self.unread) - self.replayed >= BUFFER
+        return self.thread != ROOT and len(self.unread) - len(self.replayed) >= BUFFER
+
+    def forget(self, name: str) -> None:
+        self.unread = [one for one in self.unread if one[0] != name]
+        self.replayed.discard(name)
 
 
 News = tuple[str, Delete[Object] | None, list[Reader]]
@@ -58,7 +62,10 @@ class SharedMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.thread = ROOT
         self.store, self.writer = store_shared(BUFFER)
-        self.writer._fanout.room.wait = self.writer_waits  # type: ignore[method-assign]  # here, others have their turn
+        fanout: Any = self.writer._fanout
+        fanout.room.wait = self.writer_waits  # here, and before it queues, others have their turn
+        self.push, fanout.push = fanout.push, self.before_queueing
+        self.early: Reader | None = None  # who reads after an object was stored, before its name is queued
         self.readers: list[Reader] = []
         self.held: dict[str, Object] = {}
         self.news: list[News] = []  # what the writer has yet to queue, for whom
@@ -80,6 +87,8 @@ class SharedMachine(RuleBasedStateMachine):
         owed = []
         for reader in self.readers:
             if deletion is not None and not reader.deletes:
+                if name not in self.held:
+                    reader.forget(name)
                 continue
             for unread in reader.unread:
                 if unread[0] == name:
@@ -122,8 +131,15 @@ class SharedMachine(RuleBasedStateMachine):
         self.compare()
         self.thread = ROOT
 
-    @rule(name=NAMES, choice=st.integers(0, 1000))
-    def apply(self, name: str, choice: int) -> None:
+    def before_queueing(self, *args: Any) -> None:
+        if self.early is not None:
+            self.read_from(self.early)
+        self.thread, self.early = ROOT, None
+        self.push(*args)
+
+    @rule(name=NAMES, choice=st.integers(0, 1000), early=st.none() | st.integers(0, 3))
+    def apply(self, name: str, choice: int, early: int | None) -> None:
+        self.early = self.readers[early] if early is not None and early < len(self.readers) else None
         self.version += 1
         uid = self.held[name].uid if name in self.held else str(self.version)
         self.held[name] = reborn(name, uid, self.version)
@@ -166,7 +182,7 @@ class SharedMachine(RuleBasedStateMachine):
         reader = Reader(stream, self.writer.subscriptions[-1], self.thread, deletes)
         if replay:
             reader.unread = [[name, None] for name in self.held]
-            reader.replayed = len(self.held)
+            reader.replayed = set(self.held)
         self.readers.append(reader)
 
     @precondition(lambda self: self.readers)
@@ -179,7 +195,7 @@ class SharedMachine(RuleBasedStateMachine):
         self.thread = reader.thread
         while not reader.taken and reader.unread:
             name, deletion = reader.unread.pop(0)
-            reader.replayed = max(0, reader.replayed - 1)
+            reader.replayed.discard(name)
             reader.taken = [item for item in (deletion, self.held.get(name)) if item is not None]
             if not reader.taken and not any(self.gives(*unread) for unread in reader.unread):
                 assert reader.subscription._take() == ()  # to pull the stream would be to wait

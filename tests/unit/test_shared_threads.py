@@ -20,7 +20,7 @@ from kubewatch.shared import SharedWriter, store_shared
 from kubewatch.streams import EventStream, ObjectStream, merge
 
 from .stored import names, pod
-from .subscribed import Waits, on_thread, reborn, versions
+from .subscribed import Waits, on_thread, reborn, told, versions
 
 
 class Root:
@@ -215,6 +215,27 @@ def test_a_root_that_waits_long_says_for_whom(
     assert caplog.text.count("for room") == 1
 
 
+def test_nobody_reads_of_a_new_object_before_the_deletion_of_its_namesake() -> None:
+    """Improvement 9: while a list becomes the store's content, who is told of deletions takes nothing."""
+    _, writer = store_shared(10)
+    stream = told(writer.subscribe(deletes=True))
+    [subscription] = writer.subscriptions
+    writer.apply(Apply(reborn("a", "first")))
+    fresh: Any = writer._store._fresh
+    finish_list = fresh.finish_list
+    could_take: list[bool] = []
+
+    def look() -> None:  # called when the list is there, and its deletions are not noted yet
+        could_take.append(on_thread(lambda: subscription._lock.acquire(False))())
+        finish_list()
+
+    fresh.finish_list = look
+    for event in (Init(), InitApply(reborn("a", "second", version=2)), InitDone()):
+        writer.apply(event)
+    assert could_take == [False]
+    assert [next(stream), next(stream)] == ["-a@1", "a@2"]
+
+
 # Waiting for changes
 
 
@@ -406,3 +427,31 @@ def test_subscribers_that_come_and_go_lose_nothing_and_hold_up_nobody() -> None:
     finally:
         done.set()
     assert all(join() > 0 for join in joins)
+
+
+@pytest.mark.usefixtures("eager_switching")
+def test_lag_can_be_asked_for_while_everything_moves() -> None:
+    """Pain 24: metrics are read from any thread, and hold up nobody."""
+    _, writer = store_shared(100)
+    done = threading.Event()
+    streams = [writer.subscribe() for _ in range(2)]
+
+    def ask() -> int:
+        asked = 0
+        while not done.is_set():
+            for one in writer.subscriptions:
+                assert one.lag >= 0
+                assert one.pending <= 50
+            asked += 1
+        return asked
+
+    joins = [on_thread(partial(list, stream)) for stream in streams]
+    asking = on_thread(ask)
+    try:
+        for i in range(3000):
+            writer.apply((Delete if i % 3 == 0 else Apply)(pod(f"p{i % 50}", version=i)))
+    finally:
+        done.set()
+        writer.close()
+    assert asking() > 0
+    assert all(join() for join in joins)
