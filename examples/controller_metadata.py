@@ -1,0 +1,20 @@
+"""Metadata on the main stream: less traffic, less memory.
+
+`reconcile` gets metadata, and fetches the whole object where it needs that.
+"""
+
+from kubewatch import Action, Api, Config, Controller, PartialObjectMeta, metadata_watcher, reflector, store
+
+deployments = Api("apps/v1", "Deployment")
+reader, writer = store(of=PartialObjectMeta)
+stream = reflector(writer, metadata_watcher(deployments, Config())).default_backoff().applied_objects()
+
+
+def reconcile(deployment: PartialObjectMeta, context: None) -> Action:
+    if "team" not in deployment.labels:
+        whole = deployments.within(deployment.namespace).get(deployment.name)
+        print(whole.name, "with", whole.spec.replicas, "replicas is nobody's")
+    return Action.await_change()
+
+
+Controller.for_stream(stream, reader).run_forever(reconcile)
