@@ -9,7 +9,6 @@ event around them are as good: they come from plain iterables.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
 from typing import Any
 
 from kubewatch.errors import FunctionFailed, WatchError
@@ -55,13 +54,14 @@ def in_band(items: Iterable[Any], stop: Stop, *, events: bool) -> InBand:
 
 def bare(items: InBand) -> InBand:
     """The objects and errors of a decoded stream, without the events around them."""
-    with closing(items):
-        for item in items:
-            kind = type(item)
-            if kind is Apply or kind is InitApply or kind is Delete:
-                yield item.object
-            elif kind is not InitDone:
-                yield item
+    # Other than a stage it does not close what it reads from: a stream that was pulled and is then chained lets go of
+    # this, and its items go on.
+    for item in items:
+        kind = type(item)
+        if kind is Apply or kind is InitApply or kind is Delete:
+            yield item.object
+        elif kind is not InitDone:
+            yield item
 
 
 def function_failed(stage: str, function: Callable[..., Any], obj: Any, error: Exception) -> FunctionFailed:

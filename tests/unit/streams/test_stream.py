@@ -378,3 +378,19 @@ def test_what_cannot_be_iterated_is_refused_when_the_chain_is_built() -> None:
     for kind in (EventStream, ObjectStream):
         with pytest.raises(TypeError, match="iterable of items, not of a int"):
             kind(5)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        lambda objects: objects.filter(bool),
+        lambda objects: objects.map(str),
+        lambda objects: objects.inspect(print),
+        lambda objects: objects.in_band(),
+        lambda objects: objects.default_backoff(),
+    ],
+)
+def test_a_stage_put_on_a_stream_that_was_pulled_already_gets_the_rest(chain: Any) -> None:
+    objects = ObjectStream(["a", "b", "c"])
+    assert next(objects) == "a"
+    assert list(chain(objects)) == ["b", "c"]
