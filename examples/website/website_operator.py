@@ -10,7 +10,19 @@ Ctrl-C and SIGTERM end it in good order.
 import logging
 from typing import Any
 
-from kubewatch import Action, Api, Config, Controller, Object, Reconciled, predicates, reflector, store, watcher
+from kubewatch import (
+    Action,
+    Api,
+    Config,
+    Controller,
+    Object,
+    Reconciled,
+    RunnerError,
+    predicates,
+    reflector,
+    store,
+    watcher,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -84,5 +96,7 @@ def controller() -> Controller[Object]:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     for result in controller().shutdown_on_signal().run(reconcile):
-        if isinstance(result, Reconciled):  # what failed is logged, and tried again
+        if isinstance(result, RunnerError):  # it cannot work: without its CRD, for example
+            raise result
+        if isinstance(result, Reconciled):  # what failed is logged already, and tried again
             logger.info("reconciled %s", result.ref)

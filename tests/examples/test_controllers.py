@@ -6,6 +6,7 @@ that to kube-controller-manager, which EnvTest has not; there the tests see the 
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -229,6 +230,14 @@ def test_what_the_operator_made_goes_with_its_website(kube_api: ApiServer, tmp_p
         wait_until_gone(websites, "home")
 
 
+@pytest.mark.parametrize("program", [OPERATOR, CRON])
+def test_without_its_crd_it_ends_and_says_so(kube_api: ApiServer, tmp_path: Path, program: str) -> None:
+    """On the embedded server alone: the real one is shared, and knows the kind from other tests."""
+    code, output = ended(program, kube_api, tmp_path)
+    assert code == 1
+    assert "the cluster serves no kind called 'example.com/v1 Website'" in output
+
+
 # The cron job
 
 
@@ -241,7 +250,7 @@ def test_the_cron_job_reconciles_all_and_ends(
 ) -> None:
     for name in ("blog", "home", "shop"):
         websites.create(website(name))
-    code, output = cron(api_server, tmp_path)
+    code, output = ended(CRON, api_server, tmp_path)
     assert (code, output) == (0, "3 reconciled\n")
     for name in ("blog", "home", "shop"):
         assert done(websites.get(name))
@@ -255,22 +264,22 @@ def test_the_cron_jobs_exit_code_tells_of_a_failure(
     websites.create(website("home"))
     websites.create(website("broken"))
     config_maps.create({"metadata": {"name": made("broken")}, "immutable": True})
-    code, output = cron(api_server, tmp_path)
+    code, output = ended(CRON, api_server, tmp_path)
     assert code == 1
     assert output.endswith("1 reconciled, 1 failed\n")
     assert done(websites.get("home"))
 
 
-def cron(server: ApiServer | EnvTest, tmp_path: Path) -> tuple[int, str]:
-    """Exit code and output of the cron job, which ends by itself."""
+def ended(program: str, server: ApiServer | EnvTest, tmp_path: Path) -> tuple[int, str]:
+    """Exit code and output of a program that ends by itself."""
     server.kubeconfig(tmp_path / "kubeconfig")
-    ended = subprocess.run(
-        [sys.executable, str(EXAMPLES / CRON)],
-        env={"KUBECONFIG": str(tmp_path / "kubeconfig")},
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / program)],
+        env=os.environ | {"KUBECONFIG": str(tmp_path / "kubeconfig")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
-    return ended.returncode, ended.stdout
+    return run.returncode, run.stdout
