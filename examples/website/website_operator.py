@@ -41,6 +41,7 @@ def reconcile(website: Object, context: None) -> Action:
         return Action.await_change()
     config_maps.apply(page(website), field_manager=NAME, force=True)
     deployment = deployments.apply(servers(website), field_manager=NAME, force=True)
+    # Always, as the cached status may be behind: a patch that changes nothing is not written, and reconciles nothing.
     status = {
         "observedGeneration": website.metadata.generation,
         "readyReplicas": deployment.status.readyReplicas or 0,
