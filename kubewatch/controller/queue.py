@@ -167,13 +167,13 @@ class Queue:
             self._wake_all()
 
     def stop(self) -> int:
-        """Begin no more runs; returns how many objects were still to be reconciled, or are."""
+        """Begin no more runs; returns how many objects were still to be reconciled."""
         with self._lock:
             self._taking = False
             self._stopped = True
             self._reporters.notify_all()
             self._wake_all()
-            return self._scheduler.drop_waiting() + self._scheduler.running
+            return self._scheduler.drop_waiting()
 
     def end(self) -> None:
         """No more results come: the consumer is told once it has pulled those that there are."""

@@ -63,12 +63,13 @@ class Runner:
         self._stop = stop
         self._once = once
         self._on_signal = on_signal
-        self._process = freshness.forks
+        self._process: int | None = None  # in which it was begun; none yet
         self._forced = False
         self.is_open = False
         self.ended = False
         self.unfinished = 0
         self.timed_out = False
+        self._impatient_at: float | None = None  # from when on nobody is waited for that cannot be
         self._opened: list[Opened] = []
         self._begun = threading.Event()
         # Pumps that run; the one that makes it 0 has the queue drained. Guarded by the lock.
@@ -111,7 +112,8 @@ class Runner:
         return not (self.ended or self._stop.stopped or self._main.reader.closed)
 
     def stats(self) -> Stats:
-        """The numbers at this moment."""
+        """The numbers at this moment. Raises StaleAfterFork in the child of the process in which it runs."""
+        self._check_process()  # the lock may have been held at the fork
         return self._queue.stats()
 
     def force(self) -> None:
@@ -126,7 +128,7 @@ class Runner:
         self.force()
 
     def _check_process(self) -> None:
-        if self._process != freshness.forks:
+        if self._process not in (None, freshness.forks):
             raise StaleAfterFork(
                 "this controller was started before a fork, which does not copy its threads: build it before, and "
                 "run it after"
@@ -155,15 +157,17 @@ class Runner:
 
     def _finish(self, keeper: threading.Thread) -> None:
         self._stop.stop()
-        if threading.current_thread() in self._threads():  # dropped by a reconciler, which cannot wait for itself
+        if keeper is threading.current_thread() or self.is_own_thread:  # dropped there, and cannot wait for itself
             return
         if keeper.ident is None:  # it could not be started, and nothing else was
             self._end()
         while keeper.is_alive():  # in slices, for signals
             keeper.join(SIGNALLED)
 
-    def _threads(self) -> list[threading.Thread]:
-        return [*self._workers, *(thread for thread, _ in self._pumps)]
+    @property
+    def is_own_thread(self) -> bool:
+        """Whether the caller is a reconciler, a mapper or the like, for which the controller's end waits."""
+        return threading.current_thread() in [*self._workers, *(thread for thread, _ in self._pumps)]
 
     # A pump's thread
 
@@ -175,7 +179,7 @@ class Runner:
         with self._lock:
             self._pumping -= 1
             last = not self._pumping
-        if last:
+        if last and not self._once:  # else the keeper has yet to add all that there is
             self._queue.drain()
 
     # The keeper's thread
@@ -221,21 +225,24 @@ class Runner:
     def _end(self) -> None:
         """Begin nothing more, wait for what runs, and tell the consumer."""
         self._stop.stop()
-        self.unfinished = self._queue.stop()
+        dropped = self._queue.stop()
         for opened in self._opened:
             opened.stop.stop()
         for worker in self._workers:
             self._join(worker, waits=True)
         for thread, opened in self._pumps:
             self._join(thread, waits=opened.stoppable)
+        self.unfinished = dropped + self._queue.stats().running
         self.ended = True
         self._queue.end()
 
     def _join(self, thread: threading.Thread, *, waits: bool) -> None:
-        """Wait for `thread`: as long as it takes or, when that is not wanted, for as long as an idle one needs."""
+        """Wait for `thread`: as long as it takes or, when that is not wanted, for as long as idle ones need."""
         while thread.is_alive():
             if self._forced or not waits:
-                thread.join(GRACE)
+                if self._impatient_at is None:
+                    self._impatient_at = time.monotonic() + GRACE
+                thread.join(max(0.0, self._impatient_at - time.monotonic()))
                 break
             thread.join(LOOK)
         if thread.is_alive():

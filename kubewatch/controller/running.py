@@ -40,14 +40,15 @@ class RunningController:
     def stop(self, timeout: float | None = None) -> bool:
         """End it: running reconciles finish, for `timeout` seconds at most (None: as long as it takes).
 
-        Returns whether it has ended. After `timeout` it is left to end by itself.
+        Returns whether it has ended. After `timeout` it is left to end by itself; so it is where a reconciler, a mapper
+        or a hook on one of its own threads stops it. On an executor's thread, give a `timeout`.
         """
         self._runner.stop()
         return self.join(timeout)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end, `timeout` seconds at most; returns whether it has ended. Raises what ended it, if any."""
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and not self._runner.is_own_thread:
             self._thread.join(timeout)
         if self._error is not None:
             raise self._error

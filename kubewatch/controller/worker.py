@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ Policy = Callable[[Any, Any, Any], Any]
 
 # Seconds until an object is tried again of which the run broke in code of ours.
 AFTER_MISTAKE = 60.0
+
+# Of how many objects it is known how often they failed in a row. Some are deleted, and nobody tells.
+REMEMBERED = 100_000
 
 # Reasons for which an object may well be gone when its turn comes. Who names an object in a mapper or by reconcile_on
 # is told that there is none.
@@ -55,7 +59,7 @@ class Worker:
         self._context = context
         self._on_event = on_event
         # Failures in a row, of the objects that failed last. Each is changed only by the thread that runs the object.
-        self._failed: dict[ObjectRef, int] = {}
+        self._failed: OrderedDict[ObjectRef, int] = OrderedDict()
 
     def work(self) -> None:
         """Run what the queue gives until it gives no more. Raises nothing."""
@@ -95,6 +99,8 @@ class Worker:
             action, policy_error = self._ask_policy(obj, error)
             ended = RunEnded(ref, reason, attempt, now() - began, action, error)
             self._failed[ref] = attempt
+            if len(self._failed) > REMEMBERED:
+                self._failed.popitem(last=False)
             result: Any = ReconcilerFailed(ref, error, policy_error)
             again = None if action.requeue_after is None else (RETRIED, action.requeue_after)
             self._complain(ended, policy_error)

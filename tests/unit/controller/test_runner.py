@@ -20,6 +20,7 @@ from kubewatch.controller import (
     RunEvent,
     RunnerError,
     RunStarted,
+    worker,
 )
 from kubewatch.errors import WatchFailed
 from kubewatch.events import Init, InitApply
@@ -520,6 +521,19 @@ def test_each_run_is_told_with_its_reason_attempt_and_duration() -> None:
     assert [event.error is None for event in ended] == [False, False, True]
     stats = controller.stats
     assert (stats.runs, stats.failures, stats.retries, stats.running, stats.depth) == (3, 2, 2, 0, 0)
+
+
+def test_how_often_objects_failed_is_remembered_of_the_last_ones_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects that fail and are then deleted, under ever new names, take no memory for ever."""
+    monkeypatch.setattr(worker, "REMEMBERED", 10)
+    feed = Feed().list(*pods(*map(str, range(50))))
+    controller = controlled(feed)
+    results = controller.run(_never, lambda obj, error, context: Action.await_change())
+    assert len(take(results, 50)) == 50
+    assert controller._runner is not None
+    assert len(controller._runner._worker._failed) == 10
+    feed.end()
+    assert list(results) == []
 
 
 def test_depth_age_and_running_can_be_read_at_any_time() -> None:

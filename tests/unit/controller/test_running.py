@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pickle
 import threading
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from kubewatch import ObjectRef
-from kubewatch.controller import Action, Controller, QueueError, RunnerError
+from kubewatch.controller import Action, Controller, QueueError, RunnerError, RunningController, Summary
 from kubewatch.errors import InvalidInput
 from kubewatch.events import Init
 from kubewatch.objects import Object
@@ -60,6 +61,22 @@ def test_a_controller_whose_watch_has_ended_is_not_healthy() -> None:
         assert not running.healthy
 
 
+def test_a_reconciler_may_stop_its_own_controller() -> None:
+    """It cannot wait for its own end, so stop() does not."""
+    answers: SimpleQueue[bool] = SimpleQueue()
+    running: RunningController
+
+    def reconcile(obj: Object, context: Any) -> Action:
+        answers.put(running.stop())
+        return Action.await_change()
+
+    feed = Feed()
+    running = controlled(feed).start(reconcile)
+    feed.list(pod("a"))
+    assert answers.get(timeout=PATIENCE) is False
+    assert running.join(PATIENCE)
+
+
 def test_a_running_controller_stays_in_its_process() -> None:
     with controlled(Feed().list()).start(quiet) as running, pytest.raises(TypeError, match="one process"):
         pickle.dumps(running)
@@ -101,6 +118,37 @@ def test_run_once_reconciles_what_a_filter_keeps_from_the_stream() -> None:
     feed = Feed().list(*pods("a", "b"))
     stream = feed.reflected().filter(lambda obj: False)
     assert Controller.for_stream(stream, feed.reader).run_once(quiet).reconciled == 2
+
+
+def test_run_once_reconciles_what_a_filter_keeps_from_a_stream_that_has_ended() -> None:
+    stream, reader = finite(*pods("a", "b"))
+    owned = Feed("owned")
+    controller = Controller.for_stream(stream.filter(lambda obj: False), reader)
+    controller.owns_stream(owned.reflected(), owned.reader)
+    pulled: SimpleQueue[Summary] = SimpleQueue()
+    thread = threading.Thread(target=lambda: pulled.put(controller.run_once(quiet)))
+    thread.start()
+    for pump in threading.enumerate():
+        if pump.name.startswith("kubewatch objects pump"):
+            pump.join(0.1)
+    owned.list().end()
+    assert pulled.get(timeout=PATIENCE).reconciled == 2
+    thread.join(PATIENCE)
+
+
+def test_run_once_counts_as_unfinished_what_was_not_finished() -> None:
+    """Told to end while one runs and one waits: the first finishes."""
+    feed, held, event = Feed().list(*pods("a", "b")), Held(), threading.Event()
+    controller = controlled(feed, concurrency=1).graceful_shutdown_on(event)
+    told: SimpleQueue[Summary] = SimpleQueue()
+    thread = threading.Thread(target=lambda: told.put(controller.run_once(held)))
+    thread.start()
+    held.next_started()
+    event.set()
+    assert feed.closed.wait(PATIENCE)
+    held.go(2)
+    assert str(told.get(timeout=PATIENCE)) == "1 reconciled, 1 not finished"
+    thread.join(PATIENCE)
 
 
 def test_run_once_tells_of_failures_and_does_not_retry_them() -> None:
