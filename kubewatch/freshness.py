@@ -65,7 +65,7 @@ class Freshness:
     """How a store stands: not ready, ready, relisting, closed, or left behind by a fork."""
 
     def __init__(self) -> None:
-        self.used = False  # whether a stream or an event ever came: nothing that a fork could make stale before
+        self.used = False  # whether a stream was pulled, or an event came: nothing that a fork could make stale before
         self.restart()
 
     def restart(self) -> None:
@@ -88,7 +88,7 @@ class Freshness:
             raise InvalidInput("this writer's stream has ended: make a new pair with store() for the new stream")
         if self._stop is not None:
             raise InvalidInput("another stream fills this store already: make a pair with store() for each stream")
-        self.vitals, self._stop, self.used = vitals, stop, True
+        self.vitals, self._stop = vitals, stop
 
     def begin_list(self) -> None:
         """From now on the content ages, however much the server says."""

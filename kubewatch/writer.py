@@ -39,6 +39,10 @@ class Writer(Generic[T]):
             self._restart()
         self._store._fresh.follow(vitals, stop)
 
+    def begin(self) -> None:
+        """The stream is pulled: from now on a fork would leave it, and the store, behind. Before, both go along."""
+        self._admit()
+
     def apply(self, event: Event[T]) -> Sequence[T]:
         """Work an event into the store, on the caller's thread.
 

@@ -76,7 +76,7 @@ class EventStream(Stream[Event[T]], Generic[T]):
         stream ends or is dropped. A store must see a stream from its beginning: StreamUsed is raised if it was pulled.
         https://docs.rs/kube-runtime/latest/kube_runtime/utils/trait.WatchStreamExt.html#method.reflect
         """
-        if not all(callable(getattr(writer, name, None)) for name in ("apply", "follow", "close")):
+        if not all(callable(getattr(writer, name, None)) for name in ("apply", "follow", "begin", "close")):
             raise InvalidInput(f"reflect needs a store's writer, as in reader, writer = store(), not {writer!r}")
         self._check_unused()
         if getgeneratorstate(self._items) != GEN_CREATED:

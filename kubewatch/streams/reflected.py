@@ -23,6 +23,9 @@ class EventWriter(Protocol[T_contra]):
     def follow(self, vitals: Vitals, stop: Stop, /) -> object:
         """Learn whose events come from now on; called once, when the chain is built."""
 
+    def begin(self) -> object:
+        """The stream is pulled for the first time: from now on it belongs to this process."""
+
     def close(self) -> object:
         """There will be no more events. Idempotent; called on the thread that ends or drops the stream."""
 
@@ -41,6 +44,7 @@ def reflect(events: InBand, writer: EventWriter[Any]) -> InBand:
     """
     apply = writer.apply
     with closing(writer), closing(events):
+        writer.begin()
         for item in events:
             if type(item) in EVENTS:
                 apply(item)

@@ -10,18 +10,19 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
-from kubewatch import ObjectRef, StaleAfterFork, StreamUsed
-from kubewatch.controller import Action, Controller, Reconciled, ReconcilerFailed
+from kubewatch import ObjectRef, StaleAfterFork, StreamUsed, store
+from kubewatch.controller import Action, Controller, Reconciled, ReconcilerFailed, queue, runner
 from kubewatch.errors import InvalidInput
-from kubewatch.events import Init, InitApply
+from kubewatch.events import Init, InitApply, InitDone
 from kubewatch.objects import Object
-from kubewatch.streams import ObjectStream
+from kubewatch.streams import EventStream, ObjectStream
 from kubewatch.testing import FakeClock
-from tests.unit.stored import in_child, node, pod
+from tests.unit.stored import fill, in_child, node, pod
 from tests.unit.stub_source import StubSource, added, page
 from tests.unit.stub_source import pod as stub_pod
 
@@ -177,16 +178,43 @@ def test_a_reconciler_may_end_its_own_controller() -> None:
     assert set(names(results)) == {"a"}
 
 
-def test_it_ends_soon_after_the_last_run() -> None:
-    """Within 100 ms; the bound is generous, as machines are busy."""
-    feed, held, event = Feed().list(pod("a")), Held(), threading.Event()
-    pulled = Pulled(controlled(feed).graceful_shutdown_on(event).run(held))
+def test_it_ends_with_the_last_run_and_waits_for_no_time_to_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within 100 ms of the last reconcile: with every wait of the controller's an hour long, it ends all the same."""
+    for module, name in ((runner, "LOOK"), (runner, "GRACE"), (runner, "LONG"), (queue, "LONG"), (queue, "SIGNALLED")):
+        monkeypatch.setattr(module, name, 3600.0)
+    feed, owned, held = Feed().list(pod("a")), Feed("owned"), Held()
+    running = controlled(feed, clock=FakeClock()).owns_stream(owned.touched()).start(held)
     held.next_started()
-    event.set()
+    assert not running.stop(timeout=0)
+    assert feed.closed.wait(PATIENCE)
+    assert owned.closed.wait(PATIENCE)
     held.go()
-    began = time.monotonic()
-    pulled.wait_for_end()
-    assert time.monotonic() - began < 5
+    assert running.join(PATIENCE)
+    assert not left()
+
+
+def test_who_is_forced_to_end_waits_for_all_that_runs_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for one after the other."""
+    monkeypatch.setattr(runner, "GRACE", 0.5)
+    feed, held = Feed().list(*pods(*map(str, range(100)))), Held()
+    controller = controlled(feed, concurrency=100)
+    began: list[float] = []
+
+    def stop() -> None:
+        for _ in range(100):
+            held.next_started()
+        began.append(time.monotonic())
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert feed.closed.wait(PATIENCE)
+
+    sender = threading.Thread(target=stop)
+    sender.start()
+    assert list(controller.shutdown_on_signal().run(held)) == []
+    assert time.monotonic() - began[0] < 20
+    sender.join(PATIENCE)
+    held.go(100)
+    wait_for_threads(feed)
 
 
 def test_what_cannot_be_stopped_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
@@ -300,6 +328,37 @@ def test_a_controller_that_runs_in_the_parent_refuses_to_in_the_child() -> None:
     assert list(results) == []
 
 
+def test_the_numbers_of_the_parents_controller_are_refused_in_the_child() -> None:
+    """Whoever holds their lock at the fork holds it for ever in the child."""
+    feed = Feed().list(pod("a"))
+    controller = controlled(feed)
+    results = controller.run(quiet)
+    assert in_child(lambda: controller.stats).runs == 0
+    next(results)
+    assert controller._runner is not None
+    with controller._runner._queue._lock:
+        assert isinstance(in_child(lambda: controller.stats), StaleAfterFork)
+    feed.end()
+    list(results)
+
+
+def test_a_controller_of_a_stream_that_was_built_before_a_fork_runs_after_it() -> None:
+    """Pain 21: an application that is loaded before its workers are forked; what was never pulled is nobody's."""
+    reader, writer = store()
+    stream = EventStream[Object](_listed("a")).reflect(writer).default_backoff().applied_objects()
+    controller = Controller.for_stream(stream, reader)
+
+    def child() -> list[str]:
+        return names(controller.run(quiet))
+
+    assert [in_child(child) for _ in range(2)] == [["a"], ["a"]]
+    assert child() == ["a"]
+
+
+def _listed(*found: str) -> Iterator[Any]:
+    yield from [Init(), *map(InitApply, pods(*found)), InitDone()]
+
+
 def test_a_child_that_drops_a_controller_leaves_the_parents_alone() -> None:
     feed = Feed().list(*pods("a"))
     results = controlled(feed).run(quiet)
@@ -312,9 +371,29 @@ def test_a_child_that_drops_a_controller_leaves_the_parents_alone() -> None:
 
 
 def test_a_store_of_the_parents_is_refused_in_the_child() -> None:
-    feed = Feed().list(pod("a"))
-    controller = controlled(feed)
+    reader, writer = store()
+    fill(writer, pod("a"))
+    controller = Controller.for_stream(ObjectStream[Object]([]), reader)
     assert isinstance(in_child(lambda: next(controller.run(quiet))), StaleAfterFork)
+
+
+def test_a_store_whose_stream_the_parent_pulls_is_refused_in_the_child_though_nothing_came_yet() -> None:
+    """Nobody would fill it there, and whoever waits for it would wait for ever."""
+    reader, writer = store()
+    pulled, go = threading.Event(), threading.Event()
+
+    def silent() -> Iterator[Any]:
+        pulled.set()
+        assert go.wait(PATIENCE)
+        yield from ()
+
+    stream = EventStream[Object](silent()).reflect(writer).applied_objects()
+    thread = threading.Thread(target=list, args=(stream,))
+    thread.start()
+    assert pulled.wait(PATIENCE)
+    assert isinstance(in_child(lambda: reader.wait_until_ready(PATIENCE)), StaleAfterFork)
+    go.set()
+    thread.join(PATIENCE)
 
 
 # Once only

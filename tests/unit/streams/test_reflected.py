@@ -21,6 +21,7 @@ class Notes:
     """A writer that notes what it is asked."""
 
     def __init__(self) -> None:
+        self.begun = 0
         self.applied: list[Event[Any]] = []
         self.followed: list[tuple[Vitals, Stop]] = []
         self.closed = 0
@@ -30,6 +31,9 @@ class Notes:
 
     def follow(self, vitals: Vitals, stop: Stop) -> None:
         self.followed.append((vitals, stop))
+
+    def begin(self) -> None:
+        self.begun += 1
 
     def close(self) -> None:
         self.closed += 1
