@@ -307,7 +307,8 @@ class Controller(Generic[T]):
           `ReconcilerFailed`.
         - `error_policy(obj, error, context)` returns an `Action`; by default that of `retry()`.
         - `executor`: any `concurrent.futures.Executor`; `reconcile` is called there. By default on the controller's own
-          threads, `concurrency` of them, as is the error policy in any case. It is the caller's to shut down.
+          threads, `concurrency` of them, as is the error policy in any case. It is the caller's to shut down. Of Dask,
+          `client.get_executor(pure=False)`: what is pure is not run again for an object that it has seen.
 
         Nothing begins before the first pull. When nobody pulls, work stops at 100 unread results. Leaving the loop,
         `close()`, and dropping the generator end the controller: nothing more is begun, what runs is waited for, all
