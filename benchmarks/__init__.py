@@ -1,0 +1,1 @@
+"""What kubewatch costs, measured; see README.md beside this file."""
