@@ -17,15 +17,15 @@ from kubewatch.streams.fluent import EventStream, ObjectStream
 from kubewatch.streams.stream import check_callable
 from kubewatch.writer import Writer
 
+from . import checks
 from .action import Action
-from .checks import check_api, check_config, check_function, check_stream, kind_of
 from .clock import Clock, SystemClock
 from .executors import caller
 from .queue import Queue
 from .relations import Main, Mapper, Relation, everything, given, itself, mapped, owners
 from .results import Result, Summary
 from .runner import Runner
-from .running import RunningController
+from .running import RunningController, summary
 from .telemetry import RunEvent, Stats
 from .triggers import Trigger, iterated, streamed, watched
 from .worker import Worker
@@ -64,8 +64,8 @@ class Controller(Generic[T]):
 
     def __init__(self, api: Source[T], config: Config = _DEFAULT) -> None:
         """A controller of the objects of `api`, with a watch and a store of its own."""
-        check_api(api, "Controller", "Controller.for_stream(stream, reader)")
-        check_config(config)
+        checks.check_api(api, "Controller", "Controller.for_stream(stream, reader)")
+        checks.check_config(config)
         reader: Store[T] = new_store(None)
         self._set_up(reader, named(api), Main(reader, api))
         self._triggers.append(watched(api, config, itself(self._main), "applied_objects", Writer(reader)))
@@ -105,11 +105,11 @@ class Controller(Generic[T]):
 
     @classmethod
     def _for(cls, stream: ObjectStream[M], reader: Store[M], stage: str) -> Controller[M]:
-        check_stream(stream, stage)
+        checks.check_stream(stream, stage)
         if not isinstance(reader, Store):
             raise TypeError(
                 f"{stage} needs the stream and the store that it was reflected into, as in reader, writer = store(); "
-                f"{stage}(watcher(api).reflect(writer).applied_objects(), reader); not {kind_of(reader)}"
+                f"{stage}(watcher(api).reflect(writer).applied_objects(), reader); not {checks.kind_of(reader)}"
             )
         controller = cast("Controller[M]", object.__new__(cls))
         controller._set_up(reader, stream.label or "objects", Main(reader))
@@ -126,8 +126,8 @@ class Controller(Generic[T]):
         An owner is who is named in `metadata.ownerReferences` and is of the main kind, in whatever version; with
         `controller_only` only if it is named as controller, with `check_uid` only if it is not another of that name.
         """
-        check_api(api, "owns", "owns_stream(stream)")
-        check_config(config)
+        checks.check_api(api, "owns", "owns_stream(stream)")
+        checks.check_config(config)
         relation = owners(self._main, controller_only=controller_only, check_uid=check_uid)
         return self._add(watched(api.metadata(), config, relation, "touched_objects"))
 
@@ -167,8 +167,8 @@ class Controller(Generic[T]):
         """
         if mapper is None and not isinstance(config, Config):
             config, mapper = _DEFAULT, config
-        check_api(api, "watches", "watches_stream(stream, mapper)")
-        check_config(config)
+        checks.check_api(api, "watches", "watches_stream(stream, mapper)")
+        checks.check_config(config)
         check_callable("watches", mapper)
         return self._add(watched(api, config, mapped(self._main, mapper), "touched_objects"))
 
@@ -206,9 +206,11 @@ class Controller(Generic[T]):
     def _add_stream(
         self, stream: ObjectStream[Any], relation: Relation, stage: str, reader: Store[Any] | None = None
     ) -> Controller[T]:
-        check_stream(stream, stage)
+        checks.check_stream(stream, stage)
         if reader is not None and not isinstance(reader, Store):
-            raise TypeError(f"{stage}'s reader is the store that the stream was reflected into, not {kind_of(reader)}")
+            raise TypeError(
+                f"{stage}'s reader is the store that the stream was reflected into, not {checks.kind_of(reader)}"
+            )
         self._check_new(stream, stage)
         self._add(streamed(stream, relation, stage))
         if reader is not None:
@@ -217,18 +219,18 @@ class Controller(Generic[T]):
 
     def _add_iterable(self, items: Iterable[Any], relation: Relation, stage: str) -> Controller[T]:
         if isinstance(items, EventStream):
-            check_stream(items, stage)
+            checks.check_stream(items, stage)
         if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Store)):
-            raise TypeError(f"{stage} needs an iterable that brings something now and then, not {kind_of(items)}")
+            raise TypeError(
+                f"{stage} needs an iterable that brings something now and then, not {checks.kind_of(items)}"
+            )
         self._check_new(items, stage)
         return self._add(iterated(items, relation, stage))
 
     def _check_new(self, items: Any, stage: str) -> None:
         self._check_unused()
         if any(items is other for other in self._streams):
-            raise TypeError(
-                f"{stage}: {items!r} is one of this controller's streams already; build another, or a mapper"
-            )
+            raise TypeError(f"{stage}: {items!r} is one of this controller's streams already; build another")
         self._streams.append(items)
 
     # How
@@ -251,13 +253,9 @@ class Controller(Generic[T]):
         """
         self._check_unused()
         if debounce is not None:
-            if isinstance(debounce, bool) or not isinstance(debounce, (int, float)) or not 0 <= debounce < float("inf"):
-                raise InvalidInput(f"debounce is a number of seconds, 0 or more, not {debounce!r}")
-            self._debounce = float(debounce)
+            self._debounce = checks.checked_debounce(debounce)
         if concurrency is not None:
-            if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-                raise InvalidInput(f"concurrency is a number of objects, 1 or more, not {concurrency!r}")
-            self._concurrency = concurrency
+            self._concurrency = checks.checked_concurrency(concurrency)
         if on_event is not None:
             check_callable("on_event", on_event)
             self._on_event = on_event
@@ -268,7 +266,7 @@ class Controller(Generic[T]):
     def graceful_shutdown_on(self, event: threading.Event) -> Controller[T]:
         """End when `event` is set: nothing more is begun, what runs finishes. Several events, and signals, add up."""
         if not callable(getattr(event, "is_set", None)):
-            raise TypeError(f"graceful_shutdown_on needs a threading.Event, not {kind_of(event)}")
+            raise TypeError(f"graceful_shutdown_on needs a threading.Event, not {checks.kind_of(event)}")
         self._check_unused()
         self._stop.follow(event)
         return self
@@ -363,23 +361,10 @@ class Controller(Generic[T]):
         Requeues are not waited for, failures are not retried. After `timeout` seconds it returns what was done until
         then; a run that does not end is left behind.
         """
-        if timeout is not None and (not isinstance(timeout, (int, float)) or not timeout >= 0):
-            raise InvalidInput(f"timeout is a number of seconds, or None for no limit, not {timeout!r}")
+        checks.check_timeout(timeout)
         results = self._run(reconcile, error_policy, context, executor, once=True)
-        runner = self._runner
-        assert runner is not None
-        timer = None
-        if timeout is not None:
-            timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), runner.time_out)
-            timer.name, timer.daemon = f"kubewatch {self._label} timeout", True
-            timer.start()
-        try:
-            told = list(results)
-            return Summary.of(told, unfinished=runner.unfinished, timed_out=runner.timed_out)
-        finally:
-            if timer is not None:
-                timer.cancel()
-                timer.join()
+        assert self._runner is not None
+        return summary(self._runner, results, timeout)
 
     def _run(
         self,
@@ -390,9 +375,9 @@ class Controller(Generic[T]):
         *,
         once: bool = False,
     ) -> Generator[Result, None, None]:
-        check_function("reconcile", reconcile)
+        checks.check_function("reconcile", reconcile)
         if error_policy is not None:
-            check_function("error_policy", error_policy)
+            checks.check_function("error_policy", error_policy)
         call = caller(reconcile, executor)
         self._check_unused()
         queue = Queue(self._clock, self._debounce, max(ROOM, self._concurrency), self._stop.stop)

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from kubewatch.config import Config
+from kubewatch.errors import InvalidInput
 from kubewatch.streams.fluent import EventStream, ObjectStream, Stream
 from kubewatch.streams.stream import check_callable
 
@@ -46,6 +47,26 @@ def check_function(who: str, function: Any) -> None:
     check_callable(who, function)
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise TypeError(f"{who} is called on a thread, and returns an Action: def {who}(...), without async and yield")
+
+
+def checked_debounce(seconds: Any) -> float:
+    """Refuse what is no finite number of seconds."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+        raise InvalidInput(f"debounce is a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
+
+
+def checked_concurrency(objects: Any) -> int:
+    """Refuse what is no number of objects to reconcile at the same time."""
+    if isinstance(objects, bool) or not isinstance(objects, int) or objects < 1:
+        raise InvalidInput(f"concurrency is a number of objects, 1 or more, not {objects!r}")
+    return objects
+
+
+def check_timeout(seconds: Any) -> None:
+    """Refuse what is neither a number of seconds nor None."""
+    if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds >= 0):
+        raise InvalidInput(f"timeout is a number of seconds, or None for no limit, not {seconds!r}")
 
 
 def kind_of(value: Any) -> str:

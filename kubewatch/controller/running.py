@@ -1,4 +1,4 @@
-"""`RunningController`: a controller that works in the background of an application."""
+"""Controllers whose results nobody looks at one by one: `RunningController`, in the background, and `run_once`'s."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from .results import Result
+from .results import Result, Summary
 from .runner import Runner
 from .telemetry import Stats
 
 logger = logging.getLogger(__name__)
+
+
+def summary(runner: Runner, results: Iterator[Result], timeout: float | None) -> Summary:
+    """Pull all results, for `timeout` seconds at most (None: until the end), and sum them up."""
+    timer = None
+    if timeout is not None:
+        timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), runner.time_out)
+        timer.name, timer.daemon = f"kubewatch {runner.label} timeout", True
+        timer.start()
+    try:
+        told = list(results)
+        return Summary.of(told, unfinished=runner.unfinished, timed_out=runner.timed_out)
+    finally:
+        if timer is not None:
+            timer.cancel()
+            timer.join()
 
 
 class RunningController:
