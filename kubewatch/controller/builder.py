@@ -209,7 +209,7 @@ class Controller(Generic[T]):
         checks.check_stream(stream, stage)
         if reader is not None and not isinstance(reader, Store):
             raise TypeError(
-                f"{stage}'s reader is the store that the stream was reflected into, not {checks.kind_of(reader)}"
+                f"{stage}'s reader is the store that the stream is reflected to, not {checks.kind_of(reader)}"
             )
         self._check_new(stream, stage)
         self._add(streamed(stream, relation, stage))
@@ -221,9 +221,7 @@ class Controller(Generic[T]):
         if isinstance(items, EventStream):
             checks.check_stream(items, stage)
         if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Store)):
-            raise TypeError(
-                f"{stage} needs an iterable that brings something now and then, not {checks.kind_of(items)}"
-            )
+            raise TypeError(f"{stage} needs an iterable that brings something at times, not {checks.kind_of(items)}")
         self._check_new(items, stage)
         return self._add(iterated(items, relation, stage))
 
