@@ -16,6 +16,16 @@ from collections.abc import Callable
 # How often a wait looks at a foreign threading.Event, in seconds: half of the 100 ms in which a stop must work.
 FOLLOW_INTERVAL = 0.05
 
+# How long the main thread blocks at most in one go, in seconds. A signal that comes in the microseconds between
+# Python's last look at signals and the system call that blocks is not seen before that call returns: Ctrl-C would wait
+# for data.
+SIGNAL_INTERVAL = 0.1
+
+
+def slice_of(seconds: float) -> float:
+    """How long this thread may block in one go when it wants to for `seconds`: on the main thread not for long."""
+    return min(seconds, SIGNAL_INTERVAL) if threading.get_ident() == threading.main_thread().ident else seconds
+
 
 class Stop:
     """Tells a stream to end; safe to use from any thread and from signal handlers.
@@ -73,7 +83,7 @@ class Stop:
         """How long to block at most in one go, in seconds, for somebody who wants to block for `seconds`."""
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - self._clock()))
-        return min(seconds, FOLLOW_INTERVAL) if self._followed else seconds
+        return min(seconds, FOLLOW_INTERVAL) if self._followed else slice_of(seconds)
 
     def wait(self, seconds: float) -> bool:
         """Pause for `seconds` or until stopped; returns whether stopped."""

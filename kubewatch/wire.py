@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from .aside import aside
 from .errors import IdleTimeout, InvalidInput, Unreachable
 from .http1 import BadResponse, Body, Head, Truncated, parse_head
-from .stop import Stop
+from .stop import Stop, slice_of
 
 if TYPE_CHECKING:
     from kubernetes.client.configuration import Configuration
@@ -362,7 +362,7 @@ class Wire:
         # `left` are the seconds until `end`; of those that were granted, `seconds`, the error speaks.
         stop = self._stop
         while True:
-            self._set_timeout(left if stop is None else stop.slice(left))
+            self._set_timeout(slice_of(left) if stop is None else stop.slice(left))
             try:
                 return self._socket().recv(BLOCK)  # type: ignore[no-any-return]  # a socket, or what wraps one
             except TimeoutError as error:

@@ -5,9 +5,27 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 from kubewatch.freshness import Latch
-from kubewatch.stop import Stop
+from kubewatch.stop import SIGNAL_INTERVAL, Stop, slice_of
+
+
+def on_another_thread(ask: Callable[[], float]) -> float:
+    answers: list[float] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), name="asker")
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+def test_the_main_thread_never_blocks_for_long_so_that_no_signal_goes_unseen() -> None:
+    """A signal just before a blocking call would otherwise be noticed when that call returns, which may be never."""
+    stop = Stop()
+    assert stop.slice(60.0) == slice_of(60.0) == SIGNAL_INTERVAL
+    assert stop.slice(0.01) == 0.01
+    assert on_another_thread(lambda: stop.slice(60.0)) == 60.0
+    assert on_another_thread(lambda: slice_of(60.0)) == 60.0
 
 
 def test_a_wait_that_nobody_stops_ends_by_itself() -> None:
@@ -73,7 +91,7 @@ def test_a_deadline_stops_and_the_earliest_counts() -> None:
     stop.until(10.0)
     stop.until(5.0)
     stop.until(20.0)
-    assert stop.slice(60.0) == 5.0
+    assert on_another_thread(lambda: stop.slice(60.0)) == 5.0
     assert not stop.stopped
     now[0] = 105.0
     assert stop.stopped

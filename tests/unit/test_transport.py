@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, cast
@@ -12,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from kubewatch.errors import IdleTimeout, Unreachable
-from kubewatch.stop import Stop
+from kubewatch.stop import SIGNAL_INTERVAL, Stop
 from kubewatch.transport import WatchBody
 from kubewatch.wire import Dialer, Wire, is_unexpected_eof, socket_options
 
@@ -165,11 +166,19 @@ def test_the_timeout_of_a_socket_is_set_when_it_changes_and_not_for_every_read()
         def settimeout(self, seconds: float | None) -> None:
             set_to.append(seconds)
 
-    connection = wire(Counting(HEAD, *[b"x"] * 50, b"", error=AssertionError()))
-    connection.ask("GET", b"", 30.0)
-    while connection.read(95.0):
-        pass
+    def read() -> None:
+        connection = wire(Counting(HEAD, *[b"x"] * 50, b"", error=AssertionError()))
+        connection.ask("GET", b"", 30.0)
+        while connection.read(95.0):
+            pass
+
+    reader = threading.Thread(target=read, name="reader")
+    reader.start()
+    reader.join()
     assert set_to == [30.0, 95.0]
+    set_to.clear()
+    read()  # on the main thread, which must look at signals
+    assert set_to == [SIGNAL_INTERVAL]
 
 
 def test_a_connection_left_by_a_fork_is_closed_without_touching_the_others_end() -> None:
