@@ -23,7 +23,7 @@ from .clock import Clock, SystemClock
 from .executors import caller
 from .queue import Queue
 from .relations import Main, Mapper, Relation, everything, given, itself, mapped, owners
-from .results import Result, Summary
+from .results import Result, RunnerError, Summary
 from .runner import Runner
 from .running import RunningController, summary
 from .telemetry import RunEvent, Stats
@@ -324,9 +324,13 @@ class Controller(Generic[T]):
         *,
         executor: Executor | None = None,
     ) -> None:
-        """`run`, for who does not look at the results: errors are logged. Returns when the controller has ended."""
-        for _ in self._run(reconcile, error_policy, context, executor):
-            pass
+        """`run`, for who does not look at the results: errors are logged. Returns when the controller was told to end.
+
+        Raises the RunnerError of a controller that cannot work, as when its store will never be filled.
+        """
+        for result in self._run(reconcile, error_policy, context, executor):
+            if isinstance(result, RunnerError):
+                raise result
 
     def start(
         self,

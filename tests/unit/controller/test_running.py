@@ -12,7 +12,7 @@ import pytest
 from kubewatch import ObjectRef
 from kubewatch.controller import Action, Controller, QueueError, RunnerError, RunningController, Summary
 from kubewatch.errors import InvalidInput
-from kubewatch.events import Init
+from kubewatch.events import Init, InitApply
 from kubewatch.objects import Object
 from kubewatch.testing import FakeClock
 from tests.unit.stored import pod
@@ -91,6 +91,12 @@ def test_run_forever_returns_at_the_end() -> None:
         return Action.await_change()
 
     controlled(Feed().list(pod("a"))).graceful_shutdown_on(event).run_forever(reconcile)
+
+
+def test_run_forever_raises_what_a_controller_cannot_work_after() -> None:
+    feed = Feed().feed(Init(), InitApply(pod("a"))).end()
+    with pytest.raises(RunnerError, match="WriterDropped"):
+        controlled(feed).run_forever(quiet)
 
 
 # run_once
