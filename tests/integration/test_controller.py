@@ -238,24 +238,48 @@ def test_the_multi_stream_example(deployments: Api[Object], config_maps: Api[Obj
         pulled.wait_for(lambda: recorder.runs("a") > before)
 
 
-def test_two_controllers_share_one_watch(deployments: Api[Object]) -> None:
+def test_a_hundred_controllers_cost_one_watch_connection(
+    api_server: ApiServer | EnvTest, deployments: Api[Object]
+) -> None:
     deployments.create(deployment("a"))
     reader, writer = store_shared(buffer=100)
     root = watcher(deployments, OURS).reflect_shared(writer).default_backoff()
-    recorders = [Recorder(), Recorder()]
-    controllers = [Controller.for_shared_stream(writer.subscribe(replay=True), reader) for _ in recorders]
+    seen: set[tuple[int, str]] = set()
+    changed = threading.Condition()
+
+    def reconciler(number: int) -> Callable[[Object, Any], Action]:
+        def reconcile(obj: Object, context: Any) -> Action:
+            with changed:
+                seen.add((number, obj.resource_version))
+                changed.notify_all()
+            return Action.await_change()
+
+        return reconcile
+
+    def all_saw(version: str) -> bool:
+        wanted = {(number, version) for number in range(100)}
+        with changed:
+            return changed.wait_for(lambda: wanted <= seen, PATIENCE)
+
+    running = [
+        Controller.for_shared_stream(writer.subscribe(replay=True), reader)
+        .with_config(concurrency=1)
+        .start(reconciler(number))
+        for number in range(100)
+    ]
     thread = threading.Thread(target=lambda: [None for _ in root], name="root")
     thread.start()
     try:
-        with Pulled(controllers[0], recorders[0]) as one, Pulled(controllers[1], recorders[1]) as two:
-            for pulled, recorder in ((one, recorders[0]), (two, recorders[1])):
-                pulled.wait_for(lambda recorder=recorder: recorder.runs("a"))  # type: ignore[misc]
-            newer = deployments.patch("a", {"spec": {"replicas": 2}})
-            for pulled, recorder in ((one, recorders[0]), (two, recorders[1])):
-                pulled.wait_for(lambda recorder=recorder: newer.resource_version in recorder.versions["a"])  # type: ignore[misc]
+        assert all_saw(deployments.get("a").resource_version)
+        assert all_saw(deployments.patch("a", {"spec": {"replicas": 2}}).resource_version)
+        if isinstance(api_server, ApiServer):
+            assert len(api_server.watches) == 1
     finally:
+        for controller in running:
+            controller.stop(PATIENCE)
         root.stop()
         thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 # Failures
