@@ -362,9 +362,10 @@ class Wire:
         # `left` are the seconds until `end`; of those that were granted, `seconds`, the error speaks.
         stop = self._stop
         while True:
+            sock = self._socket()
             self._set_timeout(slice_of(left) if stop is None else stop.slice(left))
             try:
-                return self._socket().recv(BLOCK)  # type: ignore[no-any-return]  # a socket, or what wraps one
+                return sock.recv(BLOCK)  # type: ignore[no-any-return]  # a socket, or what wraps one
             except TimeoutError as error:
                 if error.errno == errno.ETIMEDOUT:
                     raise IdleTimeout(f"{self.dialer.address} is gone: it acknowledges nothing any more") from error
