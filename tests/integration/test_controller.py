@@ -182,7 +182,7 @@ def test_a_controller_owns(deployments: Api[Object], config_maps: Api[Object]) -
         for change in changes:
             before = recorder.runs("a")
             change()
-            pulled.wait_for(lambda before=before: recorder.runs("a") > before)  # type: ignore[misc]
+            pulled.wait_for(lambda before=before: recorder.runs("a") > before)  # type: ignore[misc]  # bound now, by default
 
 
 def test_a_controller_owns_a_stream(deployments: Api[Object], config_maps: Api[Object]) -> None:

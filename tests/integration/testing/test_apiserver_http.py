@@ -321,7 +321,7 @@ class TestKubeconfig:
             path = server.kubeconfig(tmp_path / "config")
             assert os.stat(path).st_mode & 0o777 == 0o600
             configuration = client.Configuration()
-            config.load_kube_config(path, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            config.load_kube_config(path, client_configuration=configuration)  # type: ignore[no-untyped-call]  # an untyped package
             with client.ApiClient(configuration) as api:
                 names = [one.metadata.name for one in client.CoreV1Api(api).list_namespace().items if one.metadata]
             assert "default" in names

@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "events for owns": (lambda: empty().owns_stream(events()), r"applied_objects\(\), or .touched_objects\(\)"),
     "events for watches": (lambda: empty().watches_stream(events(), lambda obj: None), "decode it first"),
     "events for references": (lambda: empty().reconcile_on(events()), "decode it first"),
-    "a list for a stream": (lambda: Controller.for_stream([], reader), r"ObjectStream\(iterable\)"),  # type: ignore[arg-type]
+    "a list for a stream": (lambda: Controller.for_stream([], reader), r"ObjectStream\(iterable\)"),  # type: ignore[arg-type]  # wrong
     "no stream": (lambda: empty().owns_stream(None), "not None"),  # type: ignore[arg-type]
     "no reader": (lambda: Controller.for_stream(objects()), r"reader, writer = store\(\)"),
     "no reader of a shared stream": (lambda: Controller.for_shared_stream(objects()), r"reader, writer = store\(\)"),
