@@ -176,6 +176,11 @@ class Store(Generic[T]):
         return self._fresh.ended
 
     @property
+    def freshness(self) -> str:
+        """The store's state in words: `ready, heard 0.4 s ago`, `not ready, never heard`; made for probes and people."""
+        return str(self._fresh)
+
+    @property
     def last_error(self) -> WatchError | None:
         """The newest error of the stream, also when it has recovered since."""
         return self._fresh.vitals.last_error if self._fresh.vitals is not None else None
