@@ -45,7 +45,9 @@ from .errors import (
     WriterDropped,
 )
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
+from .live import LiveStore, live
 from .objects import Object, ObjectMeta, PartialObjectMeta
+from .program import Program
 from .prune import prune
 from .ref import ObjectRef, OwnerReference
 from .reflector import reflector
@@ -80,6 +82,7 @@ __all__ = [
     "InvalidInput",
     "KubewatchError",
     "LabelSelector",
+    "LiveStore",
     "NoResourceVersion",
     "Object",
     "ObjectMeta",
@@ -88,6 +91,7 @@ __all__ = [
     "ObjectStream",
     "OwnerReference",
     "PartialObjectMeta",
+    "Program",
     "QueueError",
     "Reconciled",
     "ReconcilerFailed",
@@ -108,6 +112,7 @@ __all__ = [
     "WatchStatusError",
     "Writer",
     "WriterDropped",
+    "live",
     "merge",
     "metadata_watcher",
     "parse_labels",

@@ -283,6 +283,11 @@ class Controller(Generic[T]):
         return self._reader
 
     @property
+    def label(self) -> str:
+        """What its objects are called in logs, probes and metrics: `Deployment in shop`."""
+        return self._label
+
+    @property
     def stats(self) -> Stats:
         """The controller's numbers at this moment; from any thread."""
         return Stats() if self._runner is None else self._runner.stats()
