@@ -264,12 +264,17 @@ def store(indexes: Mapping[str, IndexFunction[Any]] | None = None, *, of: type[A
 
 def new_store(indexes: Mapping[str, IndexFunction[Any]] | None) -> Store[Any]:
     """A store without a writer yet; raises `InvalidInput` for an index that is no function."""
+    return Store(checked(indexes))
+
+
+def checked(indexes: Mapping[str, IndexFunction[T]] | None) -> Mapping[str, IndexFunction[T]]:
+    """The index functions; raises `InvalidInput` for what is none."""
     if not isinstance(indexes or {}, Mapping):
         raise InvalidInput(f"indexes are a mapping from a name to a function of an object, not {indexes!r}")
     for name, function in (indexes or {}).items():
         if not callable(function):
             raise InvalidInput(f"index {name!r} must be a function from an object to its values, not {function!r}")
-    return Store(indexes or {})
+    return indexes or {}
 
 
 def _key(ref: Any) -> Key:
