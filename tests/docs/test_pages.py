@@ -124,7 +124,8 @@ def run(name: str, command: Sequence[str], folder: Path, environment: dict[str, 
         watchdog.join()
         process.kill()
     if endless:
-        assert first and "Traceback" not in first, f"{name}: {first}{rest}"
+        assert first, f"{name} ended before it had printed a line"
+        assert "Traceback" not in first, f"{name}: {first}{rest}"
         assert process.returncode != -signal.SIGKILL, f"{name} did not end: {first}{rest}"
     else:
         assert process.returncode == 0, f"{name}: {rest}"
