@@ -1,0 +1,127 @@
+"""kubewatch, in all the ways in which it fills a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+import kubewatch
+from benchmarks.measure import Measurement, Task, parse_task
+from kubewatch import Api, Client, Config, Store, metadata_watcher, predicates, prune, store, watcher
+from kubewatch.events import InitDone
+from kubewatch.streams import EventStream
+
+
+class PodMeta(msgspec.Struct):
+    """Of the metadata what a program of its own looks at."""
+
+    name: str
+    namespace: str
+    resourceVersion: str
+    uid: str = ""
+    labels: dict[str, str] = {}
+
+
+class PodSpec(msgspec.Struct):
+    """Of the spec too."""
+
+    nodeName: str = ""
+
+
+class PodModel(msgspec.Struct):
+    """A model of one's own: what is not in it is not decoded."""
+
+    metadata: PodMeta
+    spec: PodSpec
+    apiVersion: str = "v1"
+    kind: str = "Pod"
+
+
+STREAMING = Config(initial_list="streaming")
+
+
+def _typed(api: Api[Any]) -> EventStream[Any]:
+    return watcher(api)
+
+
+def _streaming(api: Api[Any]) -> EventStream[Any]:
+    return watcher(api, STREAMING)
+
+
+def _metadata(api: Api[Any]) -> EventStream[Any]:
+    return metadata_watcher(api)
+
+
+def _metadata_streaming(api: Api[Any]) -> EventStream[Any]:
+    return metadata_watcher(api, STREAMING)
+
+
+def _pruned(api: Api[Any]) -> EventStream[Any]:
+    return watcher(api).modify(prune("metadata.managedFields"))
+
+
+def _metadata_pruned(api: Api[Any]) -> EventStream[Any]:
+    return metadata_watcher(api).modify(prune("metadata.managedFields"))
+
+
+FORMS: dict[str, Callable[[Api[Any]], EventStream[Any]]] = {
+    "typed": _typed,
+    "streaming": _streaming,
+    "metadata": _metadata,
+    "metadata-streaming": _metadata_streaming,
+    "pruned": _pruned,
+    "metadata-pruned": _metadata_pruned,
+    "model": _typed,
+    "predicates": _typed,
+}
+
+
+def run(task: Task) -> None:
+    """Follow the pods and print what it cost."""
+    client = Client.from_kubeconfig(task.kubeconfig)
+    client.request("GET", "/version")  # what a first request loads is part of the client, not of the list
+    api: Api[Any] = Api(PodModel, client=client) if task.form == "model" else Api("v1", "Pod", client=client)
+    reader, writer = store()
+    events = FORMS[task.form](api).reflect(writer)
+    measurement = Measurement(task, "kubewatch", kubewatch.__version__)
+    if task.form == "predicates":
+        _through_predicates(task, events, measurement)
+    else:
+        _follow(task, iter(events), measurement)
+    measurement.done(stored=len(reader))
+    _check(task, reader)
+
+
+def _follow(task: Task, events: Iterator[Any], measurement: Measurement) -> None:
+    for event in events:
+        if type(event) is InitDone:
+            break
+    measurement.ready()
+    for _ in range(task.events):
+        next(events)
+
+
+def _through_predicates(task: Task, events: EventStream[Any], measurement: Measurement) -> None:
+    """Only the last change passes, as it alone has another generation."""
+    objects = iter(events.default_backoff().applied_objects().predicate_filter(predicates.generation))
+    for _ in range(task.objects):
+        next(objects)
+    measurement.ready()
+    if task.events:
+        next(objects)
+
+
+def _check(task: Task, reader: Store[Any]) -> None:
+    wanted = str(task.objects + task.events)
+    if task.events and not any(_version(obj) == wanted for obj in reader):
+        raise RuntimeError(f"no object in the store has version {wanted}, the last change's")
+
+
+def _version(obj: Any) -> str:
+    return str(obj.metadata.resourceVersion if isinstance(obj, PodModel) else obj.resource_version)
+
+
+if __name__ == "__main__":
+    run(parse_task(list(FORMS)))

@@ -1,0 +1,102 @@
+"""Rounds: each contender runs once in each, so that what slows the machine for a while slows all of them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from .contenders import QUICK, Contender, Size
+from .replay import Replay
+
+# Seconds that one run may take.
+TIMEOUT = 180.0
+
+ROOT = Path(__file__).parent.parent
+
+
+class Figure(NamedTuple):
+    """The median of some runs, and the least and the most of them."""
+
+    median: float
+    least: float
+    most: float
+    runs: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Figure:
+        """The figure for these values."""
+        return cls(statistics.median(values), min(values), max(values), len(values))
+
+
+class Outcome(NamedTuple):
+    """What the runs of one contender came to: objects per second of CPU, and bytes of memory per object."""
+
+    name: str
+    version: str
+    size: Size
+    listed: Figure
+    watched: Figure
+    memory: Figure
+
+
+def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[list[Outcome], dict[str, str]]:
+    """The outcomes, in order, and of those that failed what they said."""
+    taken: dict[str, list[dict[str, float]]] = {}
+    versions: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    with ExitStack() as stack:
+        servers: dict[Size, Replay] = {}
+        for size in {_size(contender, quick) for contender in contenders}:
+            servers[size] = stack.enter_context(Replay(*size))
+        for number in range(runs):
+            for contender in contenders:
+                if contender.name in failed or number >= (contender.runs or runs):
+                    continue
+                size = _size(contender, quick)
+                print(f"\rround {number + 1}/{runs}: {contender.name:50}", end="", file=sys.stderr, flush=True)
+                try:
+                    result = run_once(contender, servers[size].kubeconfig(contender.port), size)
+                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                    failed[contender.name] = str(error)
+                    continue
+                versions[contender.name] = str(result["version"])
+                taken.setdefault(contender.name, []).append(result)
+    print("\r" + " " * 70, end="\r", file=sys.stderr)
+    outcomes = [
+        outcome_of(contender.name, versions[contender.name], _size(contender, quick), taken[contender.name])
+        for contender in contenders
+        if contender.name in taken and contender.name not in failed
+    ]
+    return outcomes, failed
+
+
+def run_once(contender: Contender, kubeconfig: str, size: Size) -> dict[str, float]:
+    """One run; raises RuntimeError when it fails."""
+    command = contender.arguments(kubeconfig, size)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def outcome_of(name: str, version: str, size: Size, results: Sequence[dict[str, float]]) -> Outcome:
+    """What these results come to."""
+    return Outcome(
+        name,
+        version,
+        size,
+        Figure.of([result["objects"] / result["list_cpu"] for result in results]),
+        Figure.of([result["events"] / result["watch_cpu"] for result in results]),
+        Figure.of([(result["rss_after"] - result["rss_before"]) / result["objects"] for result in results]),
+    )
+
+
+def _size(contender: Contender, quick: bool) -> Size:
+    return QUICK[contender.size] if quick else contender.size
