@@ -6,7 +6,7 @@
 Importing this package starts nothing and loads neither the official client nor a configuration.
 """
 
-from . import predicates
+from . import conditions, predicates
 from .api import Api
 from .client import Client
 from .config import Config
