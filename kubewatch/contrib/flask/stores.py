@@ -1,0 +1,124 @@
+"""`AppStores`: the stores of one app, started in each process that serves it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Response
+from werkzeug.exceptions import ServiceUnavailable
+
+from kubewatch.api import Api
+from kubewatch.client import Client
+from kubewatch.config import Config
+from kubewatch.errors import WriterDropped
+from kubewatch.health import Report, check_store
+from kubewatch.indexes import IndexFunction
+from kubewatch.live import LiveStore, live
+
+from .settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class NotReady(ServiceUnavailable):
+    """A store that a view reads is not filled yet: answered with status 503; why is in the log, and its `__cause__`."""
+
+
+class Worker(Protocol):
+    """What a server's worker says of itself, such as gunicorn's."""
+
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What to follow, whichever the app."""
+
+    what: str | type[Any] | Api[Any]
+    namespace: str | None
+    config: Config
+    modify: Callable[[Any], object] | None
+    indexes: Mapping[str, IndexFunction[Any]] | None
+
+    def build(self, client: Client | None, namespace: str | None) -> LiveStore[Any]:
+        """A store of it; `client` and `namespace` are the app's, for what says none itself. Raises `InvalidInput`."""
+        what: Any = self.what
+        if not isinstance(what, Api):
+            wanted = namespace if self.namespace is None else self.namespace
+            what = Api(what, namespace=wanted or None, client=client)
+        return live(what, config=self.config, modify=self.modify, indexes=self.indexes)
+
+
+class AppStores:
+    """The stores of one app, also found in `app.extensions["kubewatch"]`; safe to use from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stores: dict[str, LiveStore[Any]] = {}
+        self._client = settings.make_client()
+        self._started_in: int | None = None  # the process
+        self._stopped = False
+        self._worker: Worker | None = None
+
+    def add(self, name: str, declared: Declared) -> None:
+        """Have one more, as `name`."""
+        self.stores[name] = declared.build(self._client, self.settings.namespace)
+
+    def start(self) -> None:
+        """Start all stores in this process; idempotent. Makes no request on this thread."""
+        self._stopped = False
+        self._started_in = os.getpid()
+        for store in self.stores.values():
+            store.start()
+
+    def stop(self) -> None:
+        """Stop all stores, and wait for the end of their threads, some milliseconds. What they hold can be read on."""
+        self._stopped = True
+        for timeout in (0, None):  # all at once
+            for store in self.stores.values():
+                store.stop(timeout)
+
+    def serve(self, worker: Worker) -> None:
+        """Start in a server's worker, before its first request; `stopping` then follows the worker."""
+        self._worker = worker
+        if self.settings.autostart:
+            self.start()
+
+    def start_here(self) -> None:
+        """Start, where it is the first request of this process."""
+        if self._started_in != os.getpid():
+            self.start()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this process was told to end: endless responses look at it several times a second, and end."""
+        return self._stopped or (self._worker is not None and not self._worker.alive)
+
+    def ready(self, name: str) -> LiveStore[Any]:
+        """The store `name` once its first list is complete. Raises `NotReady` after the configured `ready_timeout`."""
+        store = self.stores[name]
+        if not store.is_ready:
+            try:
+                store.wait_until_ready(self.settings.ready_timeout)
+            except (TimeoutError, WriterDropped) as error:
+                _log.warning("%s: %s", name, error)
+                raise NotReady(f"The list of {name} is not complete yet; try again soon.") from error
+        return store
+
+    def report(self) -> Report:
+        """Of each store, whether it is ready and not stale."""
+        within = math.inf if self.settings.stale_after is None else self.settings.stale_after
+        return Report(tuple(check_store(name, store, within) for name, store in self.stores.items()))
+
+    def readyz(self) -> Response:
+        """The readiness view: 200 or 503, and why."""
+        report = self.report()
+        for store in self.stores.values():
+            if store.failure is not None:  # a kind, say, that the cluster did not know: it may by now
+                store.start()
+        return Response(report.body(), report.status, {"Cache-Control": "no-store"}, mimetype="application/json")
