@@ -18,6 +18,7 @@ class Vitals:
     - `last_error`: the newest `WatchError`; `failing` says whether nothing good came since.
     - `restarts`: how often the watch began anew, by cause (`closed`, `idle`, `expired`, `failed`, …).
     - `dropped`: objects that could not be decoded, or that a function given to `modify` failed on.
+    - `undecodable`: those of them that could not be decoded.
     - `remaining`: objects of the list under way that are behind its newest page; None where the server does not say.
     """
 
@@ -29,6 +30,7 @@ class Vitals:
         self.failing = False
         self.restarts: Counter[str] = Counter()
         self.dropped = 0
+        self.undecodable = 0
         self.remaining: int | None = None
 
     def heard(self) -> None:

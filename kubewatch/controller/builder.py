@@ -74,7 +74,7 @@ class Controller(Generic[T]):
         self._reader = reader
         self._label = label
         self._main = main
-        self._readers: list[Store[Any]] = [reader]
+        self._readers: list[tuple[str, Store[Any]]] = [(label, reader)]
         self._triggers: list[Trigger] = []
         self._streams: list[Any] = []
         self._stop = Stop()
@@ -214,7 +214,7 @@ class Controller(Generic[T]):
         self._check_new(stream, stage)
         self._add(streamed(stream, relation, stage))
         if reader is not None:
-            self._readers.append(reader)
+            self._readers.append((stream.label or stage, reader))
         return self
 
     def _add_iterable(self, items: Iterable[Any], relation: Relation, stage: str) -> Controller[T]:
@@ -350,7 +350,7 @@ class Controller(Generic[T]):
             raise InvalidInput("start() runs beside the main thread, where no signals come: call its stop() instead")
         results = self._run(reconcile, error_policy, context, executor)
         assert self._runner is not None
-        return RunningController(self._runner, results, self._label)
+        return RunningController(self._runner, results)
 
     def run_once(
         self,

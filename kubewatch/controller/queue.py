@@ -18,7 +18,7 @@ from .clock import Clock
 from .relations import RETRIED
 from .results import Result
 from .scheduler import Reason, Request, Scheduler
-from .telemetry import Stats
+from .telemetry import Histogram, Stats
 
 # Seconds: a wait without a limit, and one on the main thread. A signal that comes in the moment before a thread falls
 # asleep does not wake it: its handler runs when the wait ends.
@@ -54,7 +54,10 @@ class Queue:
         self._taking = True  # whether triggers and requeues are taken
         self._stopped = False
         self._ended = False
-        self._runs = self._failures = self._retries = self._gone = 0
+        self._runs = self._failures = self._retries = self._requeues = self._delayed = self._gone = 0
+        self._begun = self._dropped = 0
+        self._began: dict[ObjectRef, float] = {}  # when the runs under way did
+        self._waited, self._took = Histogram(), Histogram()
 
     # Triggers
 
@@ -83,8 +86,12 @@ class Queue:
             while not self._stopped:
                 if self._open:
                     if len(self._results) + self._scheduler.running < self._room:
-                        request = self._scheduler.take(self.clock.now())
+                        now = self.clock.now()
+                        request = self._scheduler.take(now)
                         if request is not None:
+                            self._begun += 1
+                            self._began[request.ref] = now
+                            self._waited.add(now - request.due)
                             if request.reason is RETRIED:
                                 self._retries += 1
                             self._relieve()
@@ -97,9 +104,17 @@ class Queue:
     def done(self, request: Request, result: Result, again: tuple[Reason, float] | None, failed: bool = False) -> None:
         """The run of `request` ended with `result`; `again` says why and in how many seconds it comes again."""
         with self._lock:
+            now = self.clock.now()
+            self._took.add(now - self._began.pop(request.ref))
             self._runs += 1
             self._failures += failed
-            self._finish(request, again)
+            self._scheduler.finished(request.ref)
+            if again is not None:
+                self._delayed += 1
+                self._requeues += not failed
+                if self._taking:
+                    self._scheduler.schedule(request.ref, again[0], now + again[1], now)
+            self._wake()
             self._results.append(result)
         self._bell.ring()
 
@@ -107,7 +122,9 @@ class Queue:
         """There is no object for `request`; `result` is what to tell of that, if anything."""
         with self._lock:
             self._gone += 1
-            self._finish(request, None)
+            del self._began[request.ref]
+            self._scheduler.finished(request.ref)
+            self._wake()
             if result is not None:
                 self._results.append(result)
         self._bell.ring()
@@ -115,6 +132,7 @@ class Queue:
     def redirect(self, request: Request, ref: ObjectRef) -> None:
         """The object of `request` goes by `ref`: run that, as soon as it is not running."""
         with self._lock:
+            del self._began[request.ref]
             self._scheduler.finished(request.ref)
             now = self.clock.now()
             if not self._stopped:  # also while draining: it was asked for before
@@ -126,13 +144,6 @@ class Queue:
         with self._lock:
             self._results.append(error)
         self._bell.ring()
-
-    def _finish(self, request: Request, again: tuple[Reason, float] | None) -> None:
-        self._scheduler.finished(request.ref)
-        if again is not None and self._taking:
-            now = self.clock.now()
-            self._scheduler.schedule(request.ref, again[0], now + again[1], now)
-        self._wake()
 
     # The consumer
 
@@ -173,6 +184,7 @@ class Queue:
             self._stopped = True
             self._reporters.notify_all()
             self._wake_all()
+            self._dropped += self._scheduler.depth
             return self._scheduler.drop_waiting()
 
     def end(self) -> None:
@@ -190,16 +202,24 @@ class Queue:
         with self._lock:
             scheduler, now = self._scheduler, self.clock.now()
             scheduler.advance(now)  # nobody else does, when nothing may begin
+            under_way = [now - began for began in self._began.values()]
             return Stats(
                 depth=scheduler.depth,
                 waiting=scheduler.waiting,
                 running=scheduler.running,
                 oldest_age=scheduler.oldest_age(now),
+                longest_run=max(under_way, default=0.0),
+                all_runs=sum(under_way),
+                added=self._begun + scheduler.depth + self._dropped,
                 runs=self._runs,
                 failures=self._failures,
                 retries=self._retries,
+                requeues=self._requeues,
+                delayed=self._delayed,
                 gone=self._gone,
                 unread=len(self._results),
+                waited=self._waited.read(),
+                took=self._took.read(),
             )
 
     # With the lock held

@@ -18,6 +18,7 @@ from kubewatch import freshness
 from kubewatch.errors import StaleAfterFork, WriterDropped
 from kubewatch.stop import Stop
 from kubewatch.store import Store
+from kubewatch.vitals import Vitals
 
 from .queue import LONG, SIGNALLED, Queue
 from .relations import BULK, Main
@@ -43,7 +44,7 @@ class Runner:
         self,
         label: str,
         main: Main[Any],
-        readers: Sequence[Store[Any]],
+        stores: Sequence[tuple[str, Store[Any]]],
         triggers: Sequence[Trigger],
         queue: Queue,
         worker: Worker,
@@ -55,11 +56,11 @@ class Runner:
     ) -> None:
         self.label = label
         self._main = main
-        self._readers = readers
+        self.stores = stores
         self._triggers = triggers
         self._queue = queue
         self._worker = worker
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._stop = stop
         self._once = once
         self._on_signal = on_signal
@@ -116,6 +117,11 @@ class Runner:
         self._check_process()  # the lock may have been held at the fork
         return self._queue.stats()
 
+    def watches(self) -> list[tuple[str, Vitals]]:
+        """The health of each watch that triggers, with its label."""
+        opened = zip(self._triggers, self._opened, strict=False)  # none before it began
+        return [(trigger.label, each.vitals) for trigger, each in opened if each.vitals is not None]
+
     def force(self) -> None:
         """Stop, and do not wait for what runs. Safe in signal handlers."""
         self._forced = True
@@ -144,7 +150,7 @@ class Runner:
             self._begun.set()
 
     def _start_others(self) -> None:
-        for number in range(self._concurrency):
+        for number in range(self.concurrency):
             name = f"kubewatch {self.label} worker {number + 1}"
             thread = threading.Thread(target=self._worker.work, name=name, daemon=True)
             self._workers.append(thread)
@@ -205,7 +211,7 @@ class Runner:
     def _wait_for_stores(self) -> bool:
         """Whether all stores are ready; False when the controller is to end."""
         began, complained = time.monotonic(), False
-        for reader in self._readers:
+        for _, reader in self.stores:
             while not self._stop.stopped:
                 try:
                     reader.wait_until_ready(LOOK)

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from .results import Result, Summary
+from kubewatch.store import Store
+from kubewatch.vitals import Vitals
+
+from .results import Result, RunnerError, Summary
 from .runner import Runner
 from .telemetry import Stats
 
@@ -38,17 +41,19 @@ class RunningController:
     ...     app.run()
     """
 
-    def __init__(self, runner: Runner, results: Iterator[Result], label: str) -> None:
+    def __init__(self, runner: Runner, results: Iterator[Result]) -> None:
         self._runner = runner
         self._results = results
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"kubewatch {label} results", daemon=True)
+        self._runner_error: RunnerError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"kubewatch {runner.label} results", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            for _ in self._results:
-                pass
+            for result in self._results:
+                if isinstance(result, RunnerError):
+                    self._runner_error = result
         except BaseException as error:
             self._error = error
             logger.exception("the controller ended")
@@ -81,9 +86,34 @@ class RunningController:
         return self.healthy and self._runner.is_open
 
     @property
+    def error(self) -> BaseException | None:
+        """Why it ended by itself: a `RunnerError` when it could not work; None when it was told to, or has not."""
+        return self._error or self._runner_error
+
+    @property
     def stats(self) -> Stats:
         """Its numbers at this moment."""
         return self._runner.stats()
+
+    @property
+    def concurrency(self) -> int:
+        """How many objects it reconciles at the same time, at most."""
+        return self._runner.concurrency
+
+    @property
+    def label(self) -> str:
+        """What its objects are called: `Deployment in shop`."""
+        return self._runner.label
+
+    @property
+    def stores(self) -> list[tuple[str, Store[Any]]]:
+        """The stores that it waits for, each with its label; that of the main kind first."""
+        return list(self._runner.stores)
+
+    @property
+    def watches(self) -> list[tuple[str, Vitals]]:
+        """What is known of the health of each watch that triggers it, with its label; that of the main kind first."""
+        return self._runner.watches()
 
     def __enter__(self) -> RunningController:
         return self
@@ -95,6 +125,8 @@ class RunningController:
 
     def __repr__(self) -> str:
         state = "ready" if self.ready else "waiting for its stores" if self.healthy else "ended"
+        if self.error is not None:
+            state += f": {self.error}"
         return f"<RunningController of {self._runner.label}, {state}>"
 
     def __reduce__(self) -> Any:

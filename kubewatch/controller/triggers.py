@@ -32,10 +32,14 @@ Report = Callable[[BaseException], None]
 
 @dataclass(frozen=True)
 class Opened:
-    """A trigger that runs: its items and errors, what stops it, and whether its thread can be relied on to end then."""
+    """A trigger that runs: its items and errors, what stops it, and whether its thread can be relied on to end then.
+
+    `vitals` are those of the watch behind it; None where there is none.
+    """
 
     items: Iterator[Any]
     stop: Stop
+    vitals: Vitals | None
     stoppable: bool = True
 
 
@@ -65,7 +69,7 @@ def watched(
             events = events.reflect(writer)
         objects: ObjectStream[Any] = getattr(events, decode)()
         objects = objects.backoff(jitter=backoffs.stretched, on_backoff=lambda details: report(details["exception"]))
-        return Opened(objects.in_band(), stop)
+        return Opened(objects.in_band(), stop, vitals)
 
     return Trigger(label, relation, open)
 
@@ -83,7 +87,7 @@ def _for_ever(api: Source[Any], config: Config, stop: Stop, vitals: Vitals) -> I
 
 def streamed(stream: ObjectStream[Any], relation: Relation, stage: str) -> Trigger:
     """A stream of the user's, which this takes; raises StreamUsed if it was taken before."""
-    opened = Opened(stream.in_band(), stream.stopper)
+    opened = Opened(stream.in_band(), stream.stopper, stream.vitals)
     return Trigger(stream.label or stage, relation, lambda _: opened)
 
 
@@ -91,7 +95,7 @@ def iterated(items: Iterable[Any], relation: Relation, stage: str) -> Trigger:
     """Any iterable of the user's. One that blocks can be stopped only if it is an ObjectStream."""
     if isinstance(items, ObjectStream):
         return streamed(items, relation, stage)
-    opened = Opened(iter(items), Stop(), stoppable=False)
+    opened = Opened(iter(items), Stop(), None, stoppable=False)
     return Trigger(stage, relation, lambda _: opened)
 
 

@@ -74,8 +74,8 @@ class JointVitals(Vitals):
             return next((vitals.last_error for vitals in by_failing if vitals.last_error), None)
         if name == "restarts":
             return sum((vitals.restarts for vitals in members), Counter())
-        if name == "dropped":
-            return sum(vitals.dropped for vitals in members)
+        if name in ("dropped", "undecodable"):
+            return sum(getattr(vitals, name) for vitals in members)
         if name == "remaining":
             known = [vitals.remaining for vitals in members if vitals.remaining is not None]
             return sum(known) if known else None

@@ -312,6 +312,7 @@ def test_an_undecodable_object_of_a_list_is_reported_and_the_others_come() -> No
     assert (failed.kind, failed.namespace, failed.object_name) == ("Pod", "n", "odd")
     assert b'"odd"' in failed.raw
     assert (machine.vitals.dropped, machine.vitals.failing, machine.vitals.last_error) == (1, False, failed)
+    assert machine.vitals.undecodable == 1
 
 
 @pytest.mark.parametrize("type_", ["ADDED", "MODIFIED"])

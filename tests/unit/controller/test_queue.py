@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
-from kubewatch import ObjectRef
+import pytest
+
+from kubewatch import Action, ObjectRef, Reconciled
 from kubewatch.controller.queue import Queue
-from kubewatch.controller.relations import UNKNOWN
+from kubewatch.controller.relations import REQUEUED, RETRIED, UNKNOWN
 from kubewatch.controller.scheduler import Request
+from kubewatch.controller.telemetry import BOUNDS
 from kubewatch.testing import FakeClock
 
 from .harness import PATIENCE
@@ -83,3 +86,42 @@ def test_what_is_due_and_cannot_begin_counts_as_depth_and_ages() -> None:
     clock.advance(30)
     stats = queue.stats()
     assert (stats.depth, stats.waiting, stats.oldest_age) == (2, 0, 30)
+
+
+def test_each_run_is_counted_with_how_long_it_was_due_and_how_long_it_took() -> None:
+    clock = FakeClock()
+    queue = queue_of(clock)
+    queue.open()
+    for seconds, again, failed in ((0.2, None, False), (20, (REQUEUED, 60.0), False), (2000, (RETRIED, 60.0), True)):
+        queue.trigger(A, UNKNOWN)
+        clock.advance(0.002)
+        request = queue.take()
+        assert request is not None
+        clock.advance(seconds)
+        stats = queue.stats()
+        assert [stats.longest_run, stats.all_runs] == pytest.approx([seconds, seconds])
+        queue.done(request, Reconciled(A, Action()), again, failed)
+    stats = queue.stats()
+    assert (stats.runs, stats.failures, stats.requeues, stats.delayed) == (3, 1, 1, 2)
+    assert (stats.longest_run, stats.all_runs) == (0, 0)
+    assert [bound for bound, count in zip(BOUNDS, stats.took.counts, strict=False) if count] == [0.25, 30.0]
+    assert stats.took.counts[-1] == 1
+    assert stats.took.sum == pytest.approx(2020.2)
+    assert [bound for bound, count in zip(BOUNDS, stats.waited.counts, strict=False) if count] == [0.0025]
+
+
+def test_every_time_that_an_object_became_due_counts_once_and_the_count_never_falls() -> None:
+    clock = FakeClock()
+    queue = queue_of(clock)
+    queue.open()
+    queue.trigger(A, UNKNOWN)
+    queue.trigger(A, UNKNOWN)  # is due already
+    queue.trigger(B, UNKNOWN)
+    assert queue.stats().added == 2
+    request = queue.take()
+    assert request is not None
+    queue.trigger(A, UNKNOWN)  # again, after the run under way
+    assert (queue.stats().added, queue.stats().depth) == (3, 2)
+    queue.left_out(request)
+    queue.stop()
+    assert (queue.stats().added, queue.stats().depth) == (3, 0)

@@ -61,6 +61,25 @@ def test_a_controller_whose_watch_has_ended_is_not_healthy() -> None:
         assert not running.healthy
 
 
+def test_a_controller_that_cannot_work_says_why_it_ended() -> None:
+    running = controlled(Feed().feed(Init(), InitApply(pod("a"))).end()).start(quiet)
+    assert running.join(PATIENCE)
+    assert isinstance(running.error, RunnerError)
+    assert "WriterDropped" in repr(running)
+
+
+def test_a_running_controller_tells_its_stores_and_watches() -> None:
+    feed, owned, other = Feed(), Feed("owned"), Feed("other")
+    controller = controlled(feed, concurrency=3).owns_stream(owned.reflected(), owned.reader)
+    with controller.owns_stream(other.touched()).reconcile_on([]).start(quiet) as running:
+        assert (running.label, running.concurrency, running.error) == ("pods", 3, None)
+        assert running.stores == [("pods", feed.reader), ("owned", owned.reader)]
+        feed.list()
+        owned.list()
+        assert feed.reader.wait_until_ready(PATIENCE)
+        assert [label for label, _ in running.watches] == ["pods", "owned", "other"]
+
+
 def test_a_reconciler_may_stop_its_own_controller() -> None:
     """It cannot wait for its own end, so stop() does not."""
     answers: SimpleQueue[bool] = SimpleQueue()
