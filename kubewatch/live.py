@@ -5,46 +5,35 @@
         pods.wait_until_ready(timeout=30)
         pods.get("web-0", "shop"), pods.select("app=web")
 
-Each start makes a `_Run`: a stream, the thread that pulls it, and a store that only it fills. The thread knows its run
-and not the `LiveStore`, so that dropping the `LiveStore` ends the thread.
+Each start makes a new `Following` (`following.py`), with a stream, a thread and a store of its own; reads go to the
+newest.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import threading
-import traceback
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, TypeVar, overload
 from weakref import finalize
 
 from .api import Api
 from .client import Client
 from .config import Config
-from .errors import InvalidInput, KubewatchError, WatchError, WriterDropped
-from .events import Event
+from .errors import InvalidInput
+from .following import Following, Listener, Listeners
 from .indexes import Indexer, IndexFunction
 from .objects import Object
 from .source import Source, named
-from .store import Store, checked, new_store
-from .streams.inband import InBand
-from .table import Table
+from .store import Store, checked
+from .streams import EventStream
 from .watcher import watcher
-from .writer import Writer
-
-# Seconds that the end of the interpreter waits for a thread: one that is in a function of the user's is left to it.
-EXIT_TIMEOUT = 1.0
 
 T = TypeVar("T")
-Listener = Callable[[Event[T]], object]
 
-_log = logging.getLogger(__name__)
 _DEFAULT = Config()
 
 
@@ -71,8 +60,8 @@ class LiveStore(Store[T]):
         self._config = config
         self._modify = modify
         self._default_timeout = default_timeout
-        self._listeners = _Listeners[T]()
-        self._run: _Run[T] | None = None
+        self._listeners = Listeners[T]()
+        self._run: Following[T] | None = None
         self._ending: finalize[[float | None], LiveStore[T]] | None = None  # what dropping us does
         self._after_fork()
         _stores.add(self)
@@ -182,16 +171,20 @@ class LiveStore(Store[T]):
             run.wait_until_ready(self._default_timeout)
         return run.store
 
-    def _here(self) -> _Run[T]:
+    def _here(self) -> Following[T]:
         run = self._run
         return self._begin(awaited=True) if run is None or run.inherited else run
 
-    def _begin(self, *, awaited: bool) -> _Run[T]:
+    def _stream(self) -> EventStream[T]:
+        stream = watcher(self._source, self._config)
+        return stream.modify(self._modify) if self._modify is not None else stream
+
+    def _begin(self, *, awaited: bool) -> Following[T]:
         with self._lock:
             run = self._run
             if run is None or not run.running:
                 indexes = (run.store if run is not None else self)._table.indexes.values()
-                run = _Run(self, [index.indexer for index in indexes])
+                run = Following(self._stream(), [index.indexer for index in indexes], self._listeners, self.label)
                 self._fresh, self._run = run.store._fresh, run
                 if self._ending is not None:
                     self._ending.detach()
@@ -200,117 +193,6 @@ class LiveStore(Store[T]):
                 run.start()
             run.awaited = run.awaited and awaited
             return run
-
-
-class _Run(Generic[T]):
-    """One stream, the thread that pulls it, and the store that it fills; ends once."""
-
-    def __init__(self, live: LiveStore[T], indexers: Iterable[Indexer[T]]) -> None:
-        self.store: Store[T] = new_store(None)
-        self.store._table = Table(indexers)
-        self.store._fresh.used = True  # from now on a fork leaves it behind
-        self.awaited = True  # whether reads wait for the first list
-        self.failure: BaseException | None = None
-        self._listeners = live._listeners
-        self._label = live.label
-        stream = watcher(live._source, live._config)
-        if live._modify is not None:
-            stream = stream.modify(live._modify)
-        self._stop = stream.stopper
-        items = stream.reflect(Writer(self.store)).default_backoff().in_band()
-        name = f"kubewatch live {self._label}"
-        # A daemon, as the interpreter waits for all others before it tells us that it ends.
-        self.thread = threading.Thread(target=self._pull, args=(items,), name=name, daemon=True)
-
-    @property
-    def inherited(self) -> bool:
-        """Whether it is a parent process's, whose connection must not be touched."""
-        return not self.store._fresh.is_of_this_process
-
-    @property
-    def running(self) -> bool:
-        return self.thread.is_alive() and not self._stop.stopped
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this is its own thread, which cannot wait for it."""
-        return self.thread is threading.current_thread()
-
-    def start(self) -> None:
-        try:
-            self.thread.start()
-        except RuntimeError as error:  # there are too many threads, or the interpreter ends
-            self.failure = error
-            self.store._fresh.close()
-            raise
-        atexit.register(self.end, EXIT_TIMEOUT)
-
-    def end(self, timeout: float | None) -> bool:
-        """Stop it, and wait for its end; returns whether it has ended."""
-        if self.inherited:
-            return True
-        atexit.unregister(self.end)
-        self._stop.stop()
-        if not self.is_mine and self.thread.ident is not None:
-            self.thread.join(timeout)
-        return not self.thread.is_alive()
-
-    def wait_until_ready(self, timeout: float | None) -> bool:
-        try:
-            return self.store.wait_until_ready(timeout)
-        except WriterDropped:
-            self.thread.join(EXIT_TIMEOUT)  # it is about to say why
-            self.check()
-            raise
-
-    def check(self) -> None:
-        """Raise what ended it by itself."""
-        if self.failure is not None:
-            raise self.failure.with_traceback(None)  # which would grow with each time
-
-    def _pull(self, items: InBand) -> None:
-        try:
-            with closing(items):
-                for item in items:
-                    if isinstance(item, WatchError):  # of a function of the user's: nothing else passes the backoff
-                        _log.warning("%s: %s; left out", self._label, item)
-                    else:
-                        self._listeners.tell(item, self._label)
-        except BaseException as error:
-            expected = isinstance(error, KubewatchError)
-            what = type(error).__name__
-            _log.error("%s: the store ends: %s: %s", self._label, what, error, exc_info=None if expected else error)
-            self.failure = error.with_traceback(None)  # its frames hold the objects
-        finally:
-            self.store._fresh.close()
-
-
-class _Listeners(Generic[T]):
-    """Who is told of events."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self._functions: dict[object, Listener[T]] = {}
-
-    def add(self, function: Listener[T]) -> Callable[[], None]:
-        key = object()  # as the same function may come twice
-        self._functions[key] = function
-
-        def remove() -> None:
-            self._functions.pop(key, None)
-
-        return remove
-
-    def tell(self, event: Event[T], label: str) -> None:
-        for function in list(self._functions.values()):
-            try:
-                function(event)
-            except Exception as error:
-                self.failures += 1
-                # Its text may quote the object, which may be a Secret.
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                what = type(error).__name__
-                _log.warning("%s: a listener: %s at %s:%s", label, what, place.filename, place.lineno)
 
 
 @overload

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kubewatch import Api, Apply, Client, Config, Delete, Event, Object, UnknownKind, live
+from tests.unit.stored import in_child
 
 # Seconds after which a test that waits for the server gives up.
 PATIENCE = 30.0
@@ -35,6 +36,25 @@ def test_a_live_store_shows_what_is_created_changed_and_deleted(client: Client, 
         assert [one.name for one in settings] == ["second"]
         assert settings.is_live(PATIENCE)
     assert not settings.running
+
+
+def test_a_child_leaves_the_watch_of_its_parent_alone(client: Client, namespace: str) -> None:
+    changes: SimpleQueue[Event[Object]] = SimpleQueue()
+    api = Api("v1", "ConfigMap", namespace=namespace, client=client)
+    settings = live(api, config=Config(label_selector="test=live"))
+    with settings:
+        settings.wait_until_ready(PATIENCE)
+        settings.on_change(changes.put)
+
+        def child() -> tuple[list[str], bool]:
+            api.create(config_map("from-the-child"))
+            found = [one.name for one in settings]
+            return found, settings.stop(PATIENCE) and settings.start().stop(PATIENCE)
+
+        assert in_child(child) == (["from-the-child"], True)
+        assert isinstance(changes.get(timeout=PATIENCE), Apply)
+        assert settings._fresh.vitals is not None
+        assert not settings._fresh.vitals.restarts
 
 
 def test_a_kind_that_the_cluster_does_not_know_is_told_by_the_read(client: Client) -> None:
