@@ -9,10 +9,10 @@ from typing import Any
 
 from kubewatch.api import Api
 from kubewatch.client import Client
+from kubewatch.printing.rows import Shape
+from kubewatch.printing.text import wants_colour
 
-from .columns import Shape
 from .output import Form, form_for
-from .text import wants_colour
 
 
 def client_for(arguments: argparse.Namespace) -> Client:

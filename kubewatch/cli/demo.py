@@ -19,18 +19,18 @@ from kubewatch.api import Api
 from kubewatch.errors import KubewatchError, WatchError, WatchStatusError
 from kubewatch.events import Delete, Event, InitDone
 from kubewatch.objects import Object
+from kubewatch.printing.rows import LABELS, Shape, cells, columns_for
+from kubewatch.printing.table import Table
+from kubewatch.printing.text import BOLD, CYAN, GREEN, RED, YELLOW, coloured, wants_colour
 from kubewatch.store import Store, store
 from kubewatch.streams import EventStream
 from kubewatch.testing import ApiServer
 from kubewatch.testing.apiserver.faults import Fault
 from kubewatch.watcher import watcher
 
-from .columns import LABELS, Shape, cells, columns_for
 from .messages import cause_of
 from .output import write_line
 from .shop import NAMESPACE, Shop, backing_off, creating, out_of_memory, running
-from .table import Table
-from .text import BOLD, CYAN, GREEN, RED, YELLOW, coloured, wants_colour
 
 # The story takes so many pauses, each long enough to read a line or two.
 BEATS = 46.0

@@ -6,8 +6,7 @@ import logging
 import sys
 
 from kubewatch.errors import ApiError, KubewatchError, Unreachable, WatchError
-
-from .text import harmless
+from kubewatch.printing.text import harmless
 
 _BY_CODE = {
     400: "The server does not understand it; mend the selector",

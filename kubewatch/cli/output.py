@@ -12,13 +12,13 @@ import msgspec
 from kubewatch.errors import Unreadable
 from kubewatch.objects import modified
 from kubewatch.printing.columns import Column
+from kubewatch.printing.rows import Shape, cells, columns_for, room
+from kubewatch.printing.table import Table
+from kubewatch.printing.text import GREEN, RED, YELLOW, harmless, harmless_json
 from kubewatch.prune import prune
 
 from .changes import Change, What
-from .columns import Shape, cells, columns_for, room
 from .messages import tell
-from .table import Table
-from .text import GREEN, RED, YELLOW, harmless, harmless_json
 
 Write = Callable[[str], object]
 

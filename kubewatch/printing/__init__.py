@@ -1,4 +1,4 @@
-"""How kinds are shown in columns, as kubectl and the API server show them; pure functions on plain objects.
+"""How kinds are shown in columns, as kubectl and the API server show them, and tables of text to show them in.
 
-Both the command line and the embedded API server print with it; it knows neither.
+The command line, live stores and the embedded API server print with it; it knows none of them.
 """

@@ -11,9 +11,9 @@ import yaml
 
 from kubewatch.cli.arguments import FORMS
 from kubewatch.cli.changes import Change, What
-from kubewatch.cli.columns import Shape
 from kubewatch.cli.output import Rows, form_for
 from kubewatch.decode import decode_object
+from kubewatch.printing.rows import Shape
 
 from .objects import make, make_partial, pod
 

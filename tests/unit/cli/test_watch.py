@@ -12,7 +12,6 @@ import pytest
 from kubewatch import predicates
 from kubewatch.cli.arguments import parse
 from kubewatch.cli.changes import Change, changes
-from kubewatch.cli.columns import Shape
 from kubewatch.cli.output import form_for
 from kubewatch.cli.progress import Progress
 from kubewatch.cli.watch import counted, field_selector, follow, going_on, is_final
@@ -29,6 +28,7 @@ from kubewatch.errors import (
     WatchStartFailed,
 )
 from kubewatch.events import Apply, Init, InitApply, InitDone
+from kubewatch.printing.rows import Shape
 from kubewatch.streams import EventStream
 from kubewatch.vitals import Vitals
 from kubewatch.watcher import watcher

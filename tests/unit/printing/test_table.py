@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kubewatch.cli.table import Table
-from kubewatch.cli.text import RED, coloured
+from kubewatch.printing.table import Table
+from kubewatch.printing.text import RED, coloured
 
 
 def test_rows_written_together_are_aligned_together_without_trailing_space() -> None:

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewatch.cli.columns import Shape, cells, columns_for
 from kubewatch.decode import decode_object
 from kubewatch.printing.builtin_columns import BUILTIN
-
-from .objects import make, make_partial, pod
+from kubewatch.printing.rows import Shape, cells, columns_for
+from tests.unit.cli.objects import make, make_partial, pod
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 

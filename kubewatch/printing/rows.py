@@ -14,8 +14,7 @@ from kubewatch.errors import Unreadable
 from kubewatch.objects import PartialObjectMeta
 from kubewatch.printing.builtin_columns import BUILTIN
 from kubewatch.printing.columns import AGE, NAME, Column, field, get, of
-
-from .text import harmless
+from kubewatch.printing.text import harmless
 
 UNKNOWN = "-"  # in a cell: what stood here is not known, as only metadata came
 

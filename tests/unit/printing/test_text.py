@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewatch.cli.text import RED, coloured, harmless, harmless_json, padded, wants_colour, width
+from kubewatch.printing.text import RED, coloured, harmless, harmless_json, padded, wants_colour, width
 
 DANGEROUS = {
     "clears the screen": "\x1b[2J",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .text import BOLD, coloured, padded, width
+from kubewatch.printing.text import BOLD, coloured, padded, width
 
 GAP = "  "
 Row = Sequence[str]
