@@ -27,6 +27,8 @@ from .controller import (
 from .errors import (
     ApiError,
     AuthError,
+    ConditionFailed,
+    ConditionTimeout,
     DecodeFailed,
     FunctionFailed,
     InitialListFailed,
@@ -55,6 +57,7 @@ from .selectors import LabelSelector, parse_labels
 from .shared import SharedWriter, store_shared
 from .store import Store, Writer, store
 from .streams import EventStream, ObjectStream, merge
+from .wait import await_condition, delete_and_finalize
 from .watch_object import watch_object
 from .watcher import metadata_watcher, watcher
 
@@ -67,6 +70,8 @@ __all__ = [
     "Apply",
     "AuthError",
     "Client",
+    "ConditionFailed",
+    "ConditionTimeout",
     "Config",
     "Controller",
     "ControllerError",
@@ -112,6 +117,9 @@ __all__ = [
     "WatchStatusError",
     "Writer",
     "WriterDropped",
+    "await_condition",
+    "conditions",
+    "delete_and_finalize",
     "live",
     "merge",
     "metadata_watcher",

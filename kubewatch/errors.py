@@ -1,6 +1,6 @@
 """Every error that kubewatch raises or hands out, and nothing else.
 
-Three families, told apart by what the caller can do:
+Families, told apart by what the caller can do:
 
 - `InvalidInput`, `UnknownKind`: the call is wrong; it was refused before a request was made. Mend the call.
 - `ApiError`, `Unreachable`, `AuthError`: a request failed. The message says which, and what to do.
@@ -97,6 +97,18 @@ class WriterDropped(KubewatchError):
 
 class StaleAfterFork(KubewatchError):
     """The store was filled by a thread of the parent process, which a fork does not copy."""
+
+
+class ConditionTimeout(KubewatchError, TimeoutError):
+    """What was waited for did not come in time. The message says what was seen last; `last` is it, None for absence."""
+
+    last: Any = None
+
+
+class ConditionFailed(KubewatchError):
+    """What was waited for will not come: what it was not to be (`unless`) came instead. `last` is what was seen."""
+
+    last: Any = None
 
 
 class WatchError(KubewatchError):

@@ -86,18 +86,12 @@ def _stateful_set(obj: Object) -> Rollout:
     if wanted is not None and ready < wanted:
         return Rollout(f"Waiting for {wanted - ready} pods to be ready...")
     rolling = obj.spec.updateStrategy and obj.spec.updateStrategy.rollingUpdate
-    if rolling is not None:
-        if wanted is not None and rolling.partition is not None and updated < wanted - rolling.partition:
-            return Rollout(
-                f"Waiting for partitioned roll out to finish: {updated} out of {wanted - rolling.partition} new pods "
-                "have been updated..."
-            )
-        return Rollout(f"partitioned roll out complete: {updated} new pods have been updated...", complete=True)
-    if status.updateRevision != status.currentRevision:
-        revision = status.updateRevision or ""
-        return Rollout(f"waiting for statefulset rolling update to complete {updated} pods at revision {revision}...")
-    current, revision = status.currentReplicas or 0, status.currentRevision or ""
-    return Rollout(f"statefulset rolling update complete {current} pods at revision {revision}...", complete=True)
+    new = (wanted or 0) - ((rolling and rolling.partition) or 0)
+    if updated < new:
+        return Rollout(
+            f"Waiting for partitioned roll out to finish: {updated} out of {new} new pods have been updated..."
+        )
+    return Rollout(f"partitioned roll out complete: {updated} new pods have been updated...", complete=True)
 
 
 def _is_rolling(obj: Object) -> bool:

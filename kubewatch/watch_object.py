@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from .config import Config
-from .errors import InvalidInput
+from .errors import DecodeFailed, InvalidInput
 from .events import Delete, Init, InitApply, InitDone
 from .selectors import FieldRequirement, FieldSelector
 from .source import Source
@@ -37,17 +38,18 @@ def watch_object(api: Source[T], name: str, config: Config = _DEFAULT) -> Object
         raise InvalidInput(f"{name!r} is no name of an object: give metadata.name, without a namespace or kind")
     if config.field_selector is not None:
         raise InvalidInput("watch_object selects by metadata.name: leave field_selector out of its config")
-    if api.namespace is None and getattr(api, "namespaced", None) is True:
-        raise _ambiguous(api.kind, name)
+    check = partial(_check_namespace, api, name)
+    check(None)
     selector = FieldSelector((FieldRequirement("metadata.name", "=", name),))
     events = watcher(api, replace(config, field_selector=selector))
     stop, vitals, label = events.stopper, events.vitals, f"{name}, {events.label}"
-    named = states(events.in_band(), one_namespace=api.namespace is not None, kind=api.kind, name=name)
-    return ObjectStream(named, stop=stop, vitals=vitals, label=label)
+    return ObjectStream(states(events.in_band(), check), stop=stop, vitals=vitals, label=label)
 
 
-def states(events: Iterable[Any], *, one_namespace: bool = True, kind: str = "", name: str = "") -> Iterator[Any]:
+def states(events: Iterable[Any], check: Callable[[Any], object] = lambda state: None) -> Iterator[Any]:
     """The states of the one object that `events` are about, as events and None; errors pass.
+
+    `check` is called with each object, and with None for absence, before it is handed out.
 
     >>> from kubewatch.events import Apply
     >>> list(states([Init(), InitDone(), Apply("a"), Delete("a")]))
@@ -57,19 +59,27 @@ def states(events: Iterable[Any], *, one_namespace: bool = True, kind: str = "",
     for item in events:
         type_ = type(item)
         if type_ is InitDone:
+            if not seen:
+                check(None)
             # To a stream of objects it is no object, but the success that ends a row of errors.
             yield item if seen else None
         elif type_ is Init:
             seen = False
         elif type_ is Delete:
+            check(item.object)
             yield None
         else:
-            seen = seen or type_ is InitApply
-            obj = getattr(item, "object", None)
-            if not one_namespace and getattr(getattr(obj, "metadata", None), "namespace", None):
-                raise _ambiguous(kind, name)
+            # What cannot be decoded is there all the same.
+            seen = seen or type_ is InitApply or type_ is DecodeFailed
+            check(getattr(item, "object", None))
             yield item
 
 
-def _ambiguous(kind: str, name: str) -> InvalidInput:
-    return InvalidInput(f"{kind} has namespaces, and each may hold a {name!r}: say which, as in Api(…, namespace=…)")
+def _check_namespace(api: Source[Any], name: str, state: Any) -> None:
+    """Raise InvalidInput where the name does not say which object is meant, as far as that is known by now."""
+    if api.namespace is None and (
+        getattr(api, "namespaced", None) is True or getattr(getattr(state, "metadata", None), "namespace", None)
+    ):
+        raise InvalidInput(
+            f"{api.kind} has namespaces, and each may hold a {name!r}: say which, as in Api(…, namespace=…)"
+        )
