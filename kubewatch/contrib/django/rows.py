@@ -1,0 +1,135 @@
+"""Writing a batch to the database: in one transaction, in bulk, and only what differs from what is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import QuerySet
+
+from .changes import Batch, Mark
+from .models import ReflectionState
+from .reflection import Key, Reflection, Row
+
+X = TypeVar("X")
+_log = logging.getLogger(__name__)
+
+# Rows in one statement. Some databases cut it further.
+CHUNK = 500
+
+# How a database, or its driver, refuses what a row says. Anything else is trouble with the database, and not the row's.
+REFUSED = (IntegrityError, DataError, ValidationError, ValueError, TypeError, OverflowError)
+
+
+class Rows:
+    """The rows of one reflection."""
+
+    def __init__(self, reflection: Reflection[Any]) -> None:
+        self._reflection = reflection
+        self._model = reflection.model
+        self._database = reflection.database
+        self._columns = [*reflection.key, *reflection.fields]
+        # Of fields that say when a row was written, as bulk_create leaves them alone in rows that exist.
+        written = [field.attname for field in self._model._meta.concrete_fields if getattr(field, "auto_now", False)]
+        self._updated = [*reflection.fields, *(column for column in written if column not in self._columns)]
+        self.refused = 0  # rows that the database refused
+
+    def write(self, batch: Batch, heard_at: datetime | None) -> None:
+        """Write `batch` in one transaction. Raises django.db.Error; then nothing was written.
+
+        A row that the database refuses is logged, counted, and left as it was; the others are not held up.
+        """
+        with transaction.atomic(using=self._database):
+            self._stamp(heard_at)
+            if batch.whole:
+                self._replace(batch.rows)
+            else:
+                self._change(batch.rows)
+
+    def _stamp(self, heard_at: datetime | None) -> None:
+        # First, and also where there is nothing new to say: it keeps other processes that write the same rows waiting.
+        name = self._reflection.name
+        states = ReflectionState._default_manager.using(self._database)
+        if not states.filter(name=name).update(**({"heard_at": heard_at} if heard_at else {"name": name})) and heard_at:
+            states.create(name=name, heard_at=heard_at)
+
+    def _replace(self, rows: dict[Key, Row | Mark]) -> None:
+        """Make the rows those of `rows`, and no others; what is there already is not written again."""
+        there: dict[Key, Row] = {}
+        gone: list[Any] = []
+        size = len(self._reflection.key)
+        for pk, *values in self._there().values_list("pk", *self._columns):
+            key = tuple(values[:size])
+            there[key] = tuple(values[size:])
+            if rows.get(key, Mark.GONE) is Mark.GONE:
+                gone.append(pk)
+        self._each(gone, lambda some: self._there().filter(pk__in=some).delete())
+        self._put((key, row) for key, row in rows.items() if not isinstance(row, Mark) and there.get(key) != row)
+
+    def _change(self, rows: dict[Key, Row | Mark]) -> None:
+        self._delete(key for key, row in rows.items() if row is Mark.GONE)
+        self._put((key, row) for key, row in rows.items() if not isinstance(row, Mark))
+
+    def _delete(self, keys: Iterable[Key]) -> None:
+        for place, some in groupby(sorted(keys), lambda key: key[:-1]):
+            self._each([key[-1] for key in some], partial(self._delete_in, place))
+
+    def _delete_in(self, place: Key, names: Sequence[str]) -> None:
+        *outer, last = self._reflection.key
+        where: dict[str, Any] = dict(zip(outer, place, strict=True))
+        self._there().filter(**where, **{f"{last}__in": names}).delete()
+
+    def _put(self, rows: Iterable[tuple[Key, Row]]) -> None:
+        # Sorted, so that two processes lock rows in the same order.
+        self._each(sorted(rows, key=lambda item: item[0]), self._upsert)
+
+    def _upsert(self, rows: Sequence[tuple[Key, Row]]) -> None:
+        scope = self._reflection.scope
+        made = (self._model(**scope, **dict(zip(self._columns, (*key, *row), strict=True))) for key, row in rows)
+        manager = self._model._base_manager.using(self._database)
+        if self._updated:
+            unique = [*self._reflection.key, *scope]
+            manager.bulk_create(made, update_conflicts=True, update_fields=self._updated, unique_fields=unique)
+        else:
+            manager.bulk_create(made, ignore_conflicts=True)
+
+    def _there(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self._model._base_manager.using(self._database).filter(**self._reflection.scope)
+        return rows
+
+    def _each(self, items: Sequence[X], write: Callable[[Sequence[X]], object]) -> None:
+        for some in _chunks(items):
+            self._attempt(some, write)
+
+    def _attempt(self, items: Sequence[X], write: Callable[[Sequence[X]], object]) -> None:
+        """Write all of `items`; where the database refuses, in halves, until those that it refuses are found."""
+        try:
+            with transaction.atomic(using=self._database):
+                write(items)
+        except REFUSED as error:
+            if len(items) == 1:
+                self.refused += 1
+                _log.error(
+                    "%s: the database refuses the row of %s, which stays as it was: %s",
+                    *(self._reflection.label, _named(items[0]), self._reflection.told(error)),
+                )
+                return
+            middle = len(items) // 2
+            self._attempt(items[:middle], write)
+            self._attempt(items[middle:], write)
+
+
+def _chunks(items: Sequence[X]) -> Iterator[Sequence[X]]:
+    for begin in range(0, len(items), CHUNK):
+        yield items[begin : begin + CHUNK]
+
+
+def _named(item: Any) -> str:
+    key = item[0] if isinstance(item, tuple) else item
+    return "/".join(key) if isinstance(key, tuple) else str(key)

@@ -1,0 +1,7 @@
+"""What the site serves."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
