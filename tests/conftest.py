@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kubewatch.client import Client
     from kubewatch.testing import ApiServer, EnvTest
 
+    from .postgres import Postgres
+
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("kubewatch", deadline=None)
 settings.load_profile("kubewatch")
@@ -52,3 +54,14 @@ def namespace(client: Client) -> Iterator[str]:
     client.request("POST", "/api/v1/namespaces", headers={"Content-Type": "application/json"}, body=body)
     yield name
     client.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with an empty database, one for the whole session."""
+    from .postgres import Postgres, missing, skip_or_fail
+
+    if (why := missing()) is not None:
+        skip_or_fail(why)
+    with Postgres() as server:
+        yield server

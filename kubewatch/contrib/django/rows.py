@@ -54,10 +54,12 @@ class Rows:
 
     def _stamp(self, heard_at: datetime | None) -> None:
         # First, and also where there is nothing new to say: it keeps other processes that write the same rows waiting.
-        name = self._reflection.name
-        states = ReflectionState._default_manager.using(self._database)
-        if not states.filter(name=name).update(**({"heard_at": heard_at} if heard_at else {"name": name})) and heard_at:
-            states.create(name=name, heard_at=heard_at)
+        states, name = ReflectionState._default_manager.using(self._database), self._reflection.name
+        if heard_at is None:
+            states.filter(name=name).update(name=name)
+            return
+        state = ReflectionState(name=name, heard_at=heard_at)
+        states.bulk_create([state], update_conflicts=True, unique_fields=["name"], update_fields=["heard_at"])
 
     def _replace(self, rows: dict[Key, Row | Mark]) -> None:
         """Make the rows those of `rows`, and no others; what is there already is not written again."""
