@@ -41,6 +41,19 @@ class UnknownKind(KubewatchError, LookupError):
         self.near = near
 
 
+class NoSuchObject(KubewatchError, KeyError):
+    """What was looked up by name is not there; `near` holds the names that come close."""
+
+    def __init__(self, wanted: str, place: str, near: tuple[str, ...] = ()) -> None:
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"there is no {wanted!r} among {place}.{hint}")
+        self.wanted = wanted
+        self.near = near
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError would quote it
+
+
 class Unreadable(KubewatchError, ValueError):
     """Bytes of an object turned out, when they were first touched, to be no text, or a number that nothing can hold.
 

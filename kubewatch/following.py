@@ -9,13 +9,15 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
 from .errors import KubewatchError, WatchError, WriterDropped
 from .events import Event
+from .freshness import LOOK
 from .indexes import Indexer
 from .store import Store, new_store
 from .streams import EventStream
@@ -73,7 +75,7 @@ class Following(Generic[T]):
         self.failure: BaseException | None = None
         self._listeners = listeners
         self._label = label
-        self._stop = stream.stopper
+        self._stop, self._vitals = stream.stopper, stream.vitals
         items = stream.reflect(Writer(self.store)).default_backoff().in_band()
         name = f"kubewatch live {label}"
         # A daemon, as the interpreter waits for all others before it tells us that it ends.
@@ -119,6 +121,15 @@ class Following(Generic[T]):
             self.thread.join(EXIT_TIMEOUT)  # it is about to say why
             self.check()
             raise
+
+    def linger(self, seconds: float) -> None:
+        """Give the first list a moment to come; less where it fails."""
+        store, until = self.store, time.monotonic() + seconds
+        while not (store.is_ready or store.closed or self._vitals.failing or self.is_mine):
+            if time.monotonic() >= until:
+                return
+            with suppress(TimeoutError, KubewatchError):
+                self.wait_until_ready(LOOK)
 
     def check(self) -> None:
         """Raise what ended it by itself."""

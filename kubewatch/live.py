@@ -12,6 +12,7 @@ newest.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Mapping
@@ -23,16 +24,21 @@ from weakref import finalize
 from .api import Api
 from .client import Client
 from .config import Config
-from .errors import InvalidInput
+from .errors import InvalidInput, NoSuchObject
 from .following import Following, Listener, Listeners
 from .indexes import Indexer, IndexFunction
-from .objects import Object
+from .objects import Object, key_of
+from .printing.text import harmless
+from .ref import ObjectRef
 from .source import Source, named
-from .store import Store, checked
+from .store import Store, checked, ref_of
 from .streams import EventStream
 from .watcher import watcher
 
 T = TypeVar("T")
+
+# Seconds that showing a store waits for its first list.
+MOMENT = 5.0
 
 _DEFAULT = Config()
 
@@ -129,7 +135,33 @@ class LiveStore(Store[T]):
     # Reading
 
     def get(self, ref: Any, namespace: str | None = None) -> T | None:
-        return self._filled().get(ref, namespace)
+        """As `Store.get`; a name may be `namespace/name`, and needs no namespace where one alone is followed."""
+        store = self._filled()
+        if isinstance(ref, str) and namespace is None:
+            before, slash, name = ref.rpartition("/")
+            ref, namespace = name, before if slash else self._source.namespace
+        return store.get(ref, namespace)
+
+    def __getitem__(self, ref: Any) -> T:
+        """The object that `get` finds; raises `NoSuchObject`, a KeyError which says what comes close.
+
+        >>> pods["web-0"], live("pods")["shop/web-0"]                                        # doctest: +SKIP
+        """
+        found = self.get(ref)
+        if found is None:
+            from .notebook import near
+
+            name = ref if isinstance(ref, str) else ref.name if isinstance(ref, ObjectRef) else key_of(ref)[1]
+            raise NoSuchObject(name, f"{self.label} ({self.freshness})", tuple(near(name, self._names())))
+        return found
+
+    def values(self) -> list[T]:
+        """All objects at this moment; `keys()` are their references."""
+        return self.state()
+
+    def items(self) -> list[tuple[ObjectRef, T]]:
+        """All objects at this moment with their references: `dict(pods)` works."""
+        return [(ref_of(obj), obj) for obj in self.state()]
 
     def state(self) -> list[T]:
         return self._filled().state()
@@ -154,11 +186,63 @@ class LiveStore(Store[T]):
         ended = f", ended by {type(failure).__name__}: {failure}" if failure is not None else ""
         return f"{self._fresh}{ended}"
 
+    # For people
+
     def __repr__(self) -> str:
-        count = len(self._run.store._table.objects) if self._run is not None else 0
-        return f"<LiveStore of {self.label}, {count} objects, {self.freshness}>"
+        """A table as `kubectl get` has it, and how fresh it is.
+
+        At a REPL it starts a store that nobody started; elsewhere (a log, a debugger) it starts nothing.
+        """
+        if (self._run is None or self._run.inherited) and not hasattr(sys, "ps1"):
+            return f"<LiveStore of {self.label}, not started>"
+        from .notebook import as_text
+
+        return as_text(self._look(), self._summary(), namespaces=not self._source.namespace)
+
+    def _repr_html_(self) -> str:
+        """The same for Jupyter, which shows what this returns; whatever a cluster says is text in it."""
+        from .notebook import as_html
+
+        return as_html(self._look(), self._summary(), namespaces=not self._source.namespace)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What `pods["<TAB>` offers."""
+        self._look()
+        return self._names()
+
+    def df(self, **columns: str | Callable[[T], Any]) -> Any:
+        """A DataFrame of pandas with kubectl's wide columns, or with `columns` of one's own.
+
+        >>> pods.df(node="spec.nodeName", app=lambda pod: pod.labels.get("app"))             # doctest: +SKIP
+
+        A column is a path as in `kubectl get -o custom-columns`, or a function of an object. The index is the name,
+        after the namespace where all are followed. Raises ImportError without pandas, `InvalidInput` for a bad path.
+        https://kubernetes.io/docs/reference/kubectl/jsonpath/
+        """
+        from .notebook import as_frame
+
+        return as_frame(self.state(), columns, namespaces=not self._source.namespace)
 
     # Private
+
+    def _look(self) -> list[T]:
+        """What is there, after a moment for the first list to come; of no use to who must not miss it."""
+        run = self._here()
+        if run.awaited:
+            run.linger(MOMENT)
+        return run.store.state()
+
+    def _names(self) -> list[str]:
+        one = self._source.namespace
+        keys = sorted(map(key_of, self._here().store.state()))
+        return [name if one or not namespace else f"{namespace}/{name}" for namespace, name in keys]
+
+    def _summary(self) -> str:
+        from .notebook import counted
+
+        vitals = self._fresh.vitals
+        trouble = f"\n{harmless(str(vitals.last_error))}" if vitals is not None and vitals.failing else ""
+        return f"{self.label}: {counted(len(self._here().store), 'object')}, {self.freshness}{trouble}"
 
     def _indexed(self, indexer: Indexer[T], value: Hashable) -> list[T] | None:
         return self._filled()._indexed(indexer, value)

@@ -95,7 +95,7 @@ class Store(Generic[T]):
 
     def keys(self) -> list[ObjectRef]:
         """References to all objects at this moment."""
-        return [_ref_of(obj) for obj in self.state()]
+        return [ref_of(obj) for obj in self.state()]
 
     def select(self, selector: str | Mapping[str, Any] | LabelSelector) -> list[T]:
         """The objects whose labels match: text as for kubectl's `-l`, labels, or a LabelSelector as in a manifest.
@@ -314,7 +314,8 @@ def _group(api_version: str | None) -> str:
     return (api_version or "").rpartition("/")[0]
 
 
-def _ref_of(obj: Any) -> ObjectRef:
+def ref_of(obj: Any) -> ObjectRef:
+    """A reference to an object or a model."""
     if isinstance(ref := getattr(obj, "ref", None), ObjectRef):
         return ref
     meta = meta_of(obj)

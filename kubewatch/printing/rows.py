@@ -55,10 +55,15 @@ def cells(columns: Iterable[Column], obj: Any, now: datetime | None = None) -> l
 
     An object that is not what its kind should be has `<invalid>` in the cells that trip over it.
     """
+    return [_text(value) for value in values(columns, obj, now)]
+
+
+def values(columns: Iterable[Column], obj: Any, now: datetime | None = None) -> list[Any]:
+    """The same as numbers, texts and None, as they came."""
     now = now or datetime.now(timezone.utc)
     partial = isinstance(obj, PartialObjectMeta)
     fields = as_dict(obj)
-    return [UNKNOWN if partial and column not in _OF_METADATA else _cell(column, fields, now) for column in columns]
+    return [UNKNOWN if partial and column not in _OF_METADATA else _value(column, fields, now) for column in columns]
 
 
 def room(column: Column) -> int:
@@ -75,11 +80,14 @@ def as_dict(obj: Any) -> dict[str, Any]:
     return whole
 
 
-def _cell(column: Column, fields: dict[str, Any], now: datetime) -> str:
+def _value(column: Column, fields: dict[str, Any], now: datetime) -> Any:
     try:
-        value = column.cell(fields, now)
+        return column.cell(fields, now)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return "<invalid>"
+
+
+def _text(value: Any) -> str:
     if value is None:
         return "<none>"
     return harmless(str(value).lower() if isinstance(value, bool) else str(value))
