@@ -1,4 +1,4 @@
-"""The command line: `kubewatch demo`, `kubewatch watch`, `kubewatch get`."""
+"""The command line: `kubewatch COMMAND`; `arguments.COMMANDS` says which there are."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _contradiction(arguments: argparse.Namespace) -> str | None:
     """What is wrong with the arguments taken together; splits KIND/NAME on the way."""
-    if arguments.command == "demo":
+    if arguments.command in ("demo", "run"):
         return None
     if "," in arguments.kind:
         return f"one kind at a time, not {arguments.kind!r}"
@@ -165,6 +165,38 @@ def _get_arguments(parser: argparse.ArgumentParser) -> None:
     _which_cluster(parser)
 
 
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
+    return int(text)
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="shop.py, shop.py:controller, shop, package.shop:controller"
+    )
+    group = parser.add_argument_group("probes and metrics")
+    group.add_argument("--port", type=_port, default=8080, help="default: 8080; 0: any that is free, which is printed")
+    group.add_argument("--bind", default="", metavar="ADDRESS", help="default: all addresses of this machine")
+    group.add_argument(
+        "--stale-after",
+        type=duration,
+        default=90.0,
+        metavar="DURATION",
+        help="not ready when the server was not heard from for so long; default: 90s",
+    )
+    group = parser.add_argument_group("how it ends, and what it says")
+    group.add_argument(
+        "--grace",
+        type=duration,
+        default=25.0,
+        metavar="DURATION",
+        help="how long reconciles may still run at the end; default: 25s",
+    )
+    group.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text; both on stderr")
+    group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+
+
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="seconds", type=duration, default=28.0, metavar="DURATION", help="default: 28s")
     parser.add_argument("--no-color", action="store_true", help="no colours (nor with NO_COLOR set, nor in a pipe)")
@@ -175,6 +207,7 @@ COMMANDS: dict[str, Command] = {
         "follow objects for ever", "kubewatch.cli.watch", _watch_arguments, helptext.WATCH, helptext.WATCH_END
     ),
     "get": Command("list objects once", "kubewatch.cli.get", _get_arguments, helptext.GET, helptext.GET_END),
+    "run": Command("run controllers as a service", "kubewatch.cli.run", _run_arguments, helptext.RUN, helptext.RUN_END),
     "demo": Command(
         "see it work, with no cluster at hand",
         "kubewatch.cli.demo",

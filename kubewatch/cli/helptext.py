@@ -70,6 +70,35 @@ Exit status: 0 done, also when there was nothing to list; 1 a NAME was not
 found, or a request failed; 2 wrong usage; 130 Ctrl-C; 143 SIGTERM.
 """
 
+RUN = """\
+Run controllers as a service: with a port for probes and metrics, logs for
+people or machines, and an end in good order.
+
+  kubewatch run shop.py                     the one program in a file
+  kubewatch run shop.py:web shop.py:db      two programs, by their names
+  kubewatch run package.shop:controller     of a module, as Python imports it
+
+A program is a controller and its reconciler:
+
+  controller = Program(Controller(Api("deploy")), reconcile)
+
+or a function without arguments that returns one. The cluster is that of the
+kubeconfig ($KUBECONFIG, ~/.kube/config), or the one that the pod runs in.
+
+  /healthz   200 as long as no controller has ended by itself
+  /readyz    200 when all stores are filled and fresh
+  /metrics   for Prometheus; needs pip install 'kubewatch[metrics]'
+
+SIGTERM or Ctrl-C: nothing more is begun, and what runs may finish, for --grace.
+A second one ends at once.
+"""
+
+RUN_END = """\
+Exit status: 0 told to end, and all finished; 1 a controller ended by itself, or
+importing a target failed; 2 wrong usage; 3 reconciles were cut off, as they
+took longer than --grace or a second signal came.
+"""
+
 DEMO = """\
 Show what kubewatch does, with no cluster at hand: starts the embedded API
 server inside this process, makes things change in it, and shows a live watch,

@@ -39,7 +39,9 @@ def cause_of(error: KubewatchError) -> KubewatchError:
     return cause if isinstance(error, WatchError) and isinstance(cause, KubewatchError) else error
 
 
-class _Harmless(logging.Formatter):
+class Harmless(logging.Formatter):
+    """Text without what a terminal would obey."""
+
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(map(harmless, super().format(record).split("\n")))
 
@@ -48,7 +50,7 @@ def log_to_stderr(verbosity: int) -> None:
     """Let kubewatch's log be seen: nothing at 0, what it does at 1, every detail above."""
     logger = logging.getLogger("kubewatch")
     handler: logging.Handler = logging.StreamHandler() if verbosity else logging.NullHandler()
-    handler.setFormatter(_Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     if verbosity:
         logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from kubewatch.store import Store
 from kubewatch.vitals import Vitals
@@ -14,6 +15,8 @@ from kubewatch.vitals import Vitals
 from .results import Result, RunnerError, Summary
 from .runner import Runner
 from .telemetry import Stats
+
+V = TypeVar("V")
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,20 @@ def summary(runner: Runner, results: Iterator[Result], timeout: float | None) ->
         if timer is not None:
             timer.cancel()
             timer.join()
+
+
+def apart(named: Iterable[tuple[str, V]]) -> dict[str, V]:
+    """By name; the second of a name gets ` #2`, and so on.
+
+    >>> apart([("Pod", 1), ("Node", 2), ("Pod", 3)])
+    {'Pod': 1, 'Node': 2, 'Pod #2': 3}
+    """
+    found: dict[str, V] = {}
+    seen: Counter[str] = Counter()
+    for name, value in named:
+        seen[name] += 1
+        found[name if seen[name] == 1 else f"{name} #{seen[name]}"] = value
+    return found
 
 
 class RunningController:
@@ -106,14 +123,14 @@ class RunningController:
         return self._runner.label
 
     @property
-    def stores(self) -> list[tuple[str, Store[Any]]]:
-        """The stores that it waits for, each with its label; that of the main kind first."""
-        return list(self._runner.stores)
+    def stores(self) -> dict[str, Store[Any]]:
+        """The stores that it waits for, by what their objects are called; that of the main kind first."""
+        return apart(self._runner.stores)
 
     @property
-    def watches(self) -> list[tuple[str, Vitals]]:
-        """What is known of the health of each watch that triggers it, with its label; that of the main kind first."""
-        return self._runner.watches()
+    def watches(self) -> dict[str, Vitals]:
+        """The health of each watch that triggers it, by what its objects are called; that of the main kind first."""
+        return apart(self._runner.watches())
 
     def __enter__(self) -> RunningController:
         return self

@@ -16,6 +16,7 @@ from kubewatch.objects import Object
 from kubewatch.stop import Stop
 from kubewatch.store import store
 from kubewatch.streams import EventStream, ObjectStream
+from kubewatch.vitals import Vitals
 from tests.unit.stored import pod
 
 # Seconds, for what happens at once.
@@ -44,12 +45,13 @@ class Feed:
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self.stop = _WakingStop(lambda: self._queue.put(_END))
         self.closed = threading.Event()
+        self.vitals = Vitals()
         self.reader, self._writer = store()
         self._label = label
 
     def reflected(self) -> ObjectStream[Object]:
         """The stream, written to `reader`."""
-        events: EventStream[Object] = EventStream(self._run(), stop=self.stop, label=self._label)
+        events: EventStream[Object] = EventStream(self._run(), stop=self.stop, vitals=self.vitals, label=self._label)
         return events.reflect(self._writer).applied_objects()
 
     def touched(self) -> ObjectStream[Object]:
@@ -66,6 +68,7 @@ class Feed:
                 if isinstance(item, threading.Event):
                     item.set()
                 else:
+                    self.vitals.heard()
                     yield item
         finally:
             self.closed.set()

@@ -73,11 +73,11 @@ def test_a_running_controller_tells_its_stores_and_watches() -> None:
     controller = controlled(feed, concurrency=3).owns_stream(owned.reflected(), owned.reader)
     with controller.owns_stream(other.touched()).reconcile_on([]).start(quiet) as running:
         assert (running.label, running.concurrency, running.error) == ("pods", 3, None)
-        assert running.stores == [("pods", feed.reader), ("owned", owned.reader)]
+        assert running.stores == {"pods": feed.reader, "owned": owned.reader}
         feed.list()
         owned.list()
         assert feed.reader.wait_until_ready(PATIENCE)
-        assert [label for label, _ in running.watches] == ["pods", "owned", "other"]
+        assert list(running.watches) == ["pods", "owned", "other"]
 
 
 def test_a_reconciler_may_stop_its_own_controller() -> None:

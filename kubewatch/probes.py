@@ -1,0 +1,156 @@
+"""`Probes`: the HTTP port that the kubelet and Prometheus ask: a path, and the function that answers it.
+
+    with Probes(("", 8080), {"/readyz": lambda accept: Answer.of(report())}) as probes:
+        ...
+
+https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from .health import Report
+
+logger = logging.getLogger(__name__)
+
+# Seconds that a client may take over sending its request, or over taking the answer.
+PATIENCE = 5.0
+
+
+class Answer(NamedTuple):
+    """What a path is answered with."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @classmethod
+    def of(cls, report: Report) -> Answer:
+        """A report of health, as JSON."""
+        return cls(report.status, "application/json", report.body())
+
+    @classmethod
+    def text(cls, status: int, text: str) -> Answer:
+        """A line of text."""
+        return cls(status, "text/plain; charset=utf-8", f"{text}\n".encode())
+
+
+# From the request's Accept header to the answer; called on a thread of the request's own.
+Page = Callable[[str], Answer]
+
+
+class Probes:
+    """A context manager that answers `GET` on `address`, a host ("" for all) and a port (0: one that the system picks).
+
+    It listens from the beginning, so that a port in use is an OSError here, and answers once entered; a request that
+    comes in between waits. A thread of its own, and one for each request; all are joined at the end.
+    """
+
+    def __init__(self, address: tuple[str, int], pages: Mapping[str, Page]) -> None:
+        self._server = _listening(address, pages)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="kubewatch probes")
+        self._thread.daemon = True
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> Probes:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.cut()
+        self._server.server_close()
+
+
+def _listening(address: tuple[str, int], pages: Mapping[str, Page]) -> _Server:
+    host, port = address
+    if host:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return _Server((host, port), family, pages)
+    if socket.has_dualstack_ipv6():
+        with contextlib.suppress(OSError):  # a kernel that knows IPv6 may still have no address of it
+            return _Server(("::", port), socket.AF_INET6, pages)
+    return _Server(("0.0.0.0", port), socket.AF_INET, pages)  # the kubelet asks from outside of the pod
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # those are joined by server_close
+
+    def __init__(self, address: tuple[str, int], family: socket.AddressFamily, pages: Mapping[str, Page]) -> None:
+        self.address_family = family
+        self.pages = pages
+        self._open: set[Any] = set()  # the requests under way; each is added and taken away by one thread
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for our name
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        threading.current_thread().name = "kubewatch probes request"
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.discard(request)
+
+    def cut(self) -> None:
+        """End the requests under way, which may wait for a client that says nothing."""
+        for request in list(self._open):
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.debug("a request to the probes broke", exc_info=sys.exc_info())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version = "kubewatch"
+    sys_version = ""
+    timeout = PATIENCE
+
+    def do_GET(self) -> None:
+        answer = self._answer()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(answer.body)
+
+    do_HEAD = do_GET
+
+    def _answer(self) -> Answer:
+        page = self.server.pages.get(self.path.partition("?")[0])
+        if page is None:
+            return Answer.text(404, f"here are {', '.join(self.server.pages)}")
+        try:
+            return page(self.headers.get("Accept", ""))
+        except Exception as error:
+            logger.exception("%s could not be answered", self.path)
+            return Answer.text(500, f"{type(error).__name__}, see the log")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        logger.debug(format, *arguments)

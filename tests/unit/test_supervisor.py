@@ -1,0 +1,196 @@
+"""Programs that run until they are told to end; signals are raised in this very process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from kubewatch import Action, Controller, InvalidInput, Object, Program
+from kubewatch.events import Init
+from kubewatch.supervisor import supervise
+from tests.unit.controller.harness import PATIENCE, Feed, Held, quiet
+from tests.unit.stored import pod
+
+
+def program(feed: Feed, reconcile: Any = quiet, name: str = "shop") -> Program[Object, Any]:
+    return Program(Controller.for_stream(feed.reflected(), feed.reader), reconcile, name=name)
+
+
+def ask(port: int, path: str) -> tuple[int, Any]:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+            return response.status, response.read()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def end(*_: Any) -> Action:
+    """A reconciler that has its program told to end."""
+    signal.raise_signal(signal.SIGTERM)
+    return Action.await_change()
+
+
+class Beside:
+    """What happens on a thread beside the supervisor, as soon as that tells where it listens."""
+
+    def __init__(self, act: Any) -> None:
+        self._act = act
+        self._port: SimpleQueue[int] = SimpleQueue()
+        self._failed: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def announce(self, message: str) -> None:
+        self._port.put(int(message.rpartition(":")[2]))
+
+    def _run(self) -> None:
+        try:
+            self._act(self._port.get(timeout=PATIENCE))
+        except BaseException as error:
+            self._failed.append(error)
+            signal.raise_signal(signal.SIGTERM)
+
+    def join(self) -> None:
+        self._thread.join(PATIENCE)
+        if self._failed:
+            raise self._failed[0]
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("kubewatch"):
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), thread
+
+
+def test_a_signal_ends_all_programs_well() -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    one, two = Feed().list(pod("a")), Feed().list(pod("b"))
+    assert supervise([program(one, end), program(two)], address=None) == 0
+    assert one.closed.is_set()
+    assert two.closed.is_set()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_run_finishes_after_the_signal_and_probes_are_answered_meanwhile() -> None:
+    held = Held()
+
+    def act(port: int) -> None:
+        held.next_started()
+        assert ask(port, "/healthz")[0] == 200
+        assert ask(port, "/readyz")[0] == 200
+        signal.raise_signal(signal.SIGTERM)
+        while ask(port, "/readyz")[0] == 200:  # until the signal was seen
+            pass
+        assert ask(port, "/healthz")[0] == 200
+        held.go()
+
+    beside = Beside(act)
+    status = supervise([program(Feed().list(pod("a")), held)], address=("127.0.0.1", 0), announce=beside.announce)
+    beside.join()
+    assert status == 0
+
+
+def test_a_run_that_takes_longer_than_the_grace_is_cut_off() -> None:
+    held = Held()
+
+    def act(port: int) -> None:
+        held.next_started()
+        signal.raise_signal(signal.SIGINT)
+
+    beside = Beside(act)
+    one = program(Feed().list(pod("a")), held)
+    assert supervise([one], address=("127.0.0.1", 0), grace=0.05, announce=beside.announce) == 3
+    beside.join()
+    held.go()
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    held = Held()
+
+    def act(port: int) -> None:
+        held.next_started()
+        signal.raise_signal(signal.SIGINT)
+        while ask(port, "/readyz")[0] == 200:
+            pass
+        signal.raise_signal(signal.SIGINT)
+
+    beside = Beside(act)
+    one = program(Feed().list(pod("a")), held)
+    assert supervise([one], address=("127.0.0.1", 0), grace=3600, announce=beside.announce) == 3
+    beside.join()
+    held.go()
+
+
+def test_a_controller_that_ends_by_itself_ends_the_others_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    dead, other = Feed().feed(Init()).end(), Feed().list(pod("b"))
+    assert supervise([program(dead, name="dead"), program(other)], address=None) == 1
+    assert other.closed.is_set()
+    assert "dead ended by itself: the controller ends: WriterDropped" in caplog.text
+
+
+def test_readiness_tells_what_is_not_ready_and_liveness_does_not_mind() -> None:
+    feed = Feed()
+
+    def act(port: int) -> None:
+        assert ask(port, "/healthz")[0] == 200
+        status, body = ask(port, "/readyz")
+        assert status == 503
+        assert [each["name"] for each in json.loads(body)["checks"]] == [
+            "shop",
+            "shop: pods",
+            "shop #2",
+            "shop #2: pods",
+        ]
+        signal.raise_signal(signal.SIGTERM)
+
+    beside = Beside(act)
+    programs = [program(feed), program(Feed().list())]
+    assert supervise(programs, address=("127.0.0.1", 0), announce=beside.announce) == 0
+    beside.join()
+
+
+def test_metrics_are_served_and_no_longer_registered_afterwards() -> None:
+    def act(port: int) -> None:
+        assert b'kubewatch_controller_healthy{controller="shop"} 1.0' in ask(port, "/metrics")[1]
+        signal.raise_signal(signal.SIGTERM)
+
+    for _ in range(2):
+        beside = Beside(act)
+        supervise([program(Feed().list())], address=("127.0.0.1", 0), announce=beside.announce)
+        beside.join()
+
+
+def test_without_prometheus_client_metrics_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
+
+    def act(port: int) -> None:
+        status, body = ask(port, "/metrics")
+        assert (status, b"pip install 'kubewatch[metrics]'" in body) == (501, True)
+        signal.raise_signal(signal.SIGTERM)
+
+    beside = Beside(act)
+    supervise([program(Feed().list())], address=("127.0.0.1", 0), announce=beside.announce)
+    beside.join()
+
+
+def test_what_cannot_run_is_refused_before_anything_starts() -> None:
+    with pytest.raises(InvalidInput, match="nothing to run"):
+        supervise([])
+    feed = Feed()
+    once = program(feed)
+    with pytest.raises(OverflowError):
+        supervise([once], address=("127.0.0.1", 70_000))
+    feed.list(pod("a"))
+    assert supervise([program(Feed().list(pod("b")), end), once], address=None) == 0
