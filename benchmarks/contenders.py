@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from .builds import client_go, kube_rs, python_environment
 
 
 class Size(NamedTuple):
@@ -13,50 +16,92 @@ class Size(NamedTuple):
     events: int
 
 
-LARGE, MEDIUM, SMALL = Size(20_000, 50_000), Size(10_000, 20_000), Size(2_000, 4_000)
+LARGE, MEDIUM, SMALL, TINY = Size(20_000, 50_000), Size(10_000, 20_000), Size(2_000, 4_000), Size(500, 1_000)
 
 # Beneath these, a run of ours takes less than a second, its start excluded.
-QUICK = {LARGE: Size(5_000, 10_000), MEDIUM: Size(2_000, 4_000), SMALL: Size(500, 1_000)}
+QUICK = {LARGE: Size(5_000, 10_000), MEDIUM: Size(2_000, 4_000), SMALL: Size(500, 1_000), TINY: Size(100, 200)}
 
 
 class Contender(NamedTuple):
-    """One row of the table. `runs` is the most that are made, None for as many as are asked for."""
+    """One row of the table.
+
+    `command` makes the program, where it has to be built, and says how it is started; it raises Unavailable. `runs` is
+    the most that are made, None for as many as are asked for. `environment` are variables that the process gets
+    besides ours.
+    """
 
     name: str
-    command: tuple[str, ...]
+    command: Callable[[], Sequence[str]]
     form: str
     size: Size = LARGE
     port: str = "http"
     runs: int | None = None
+    environment: tuple[tuple[str, str], ...] = ()
 
     def arguments(self, kubeconfig: str, size: Size) -> list[str]:
-        """The whole command line."""
+        """The whole command line; raises Unavailable."""
         options = ["--kubeconfig", kubeconfig, "--form", self.form]
-        return [*self.command, *options, "--objects", str(size.objects), "--events", str(size.events)]
+        return [*self.command(), *options, "--objects", str(size.objects), "--events", str(size.events)]
 
 
-def _module(name: str, python: str = sys.executable) -> tuple[str, ...]:
-    return (python, "-m", f"benchmarks.{name}")
+def _ours() -> Sequence[str]:
+    return sys.executable, "-m", "benchmarks.clients.ours"
 
 
-_OURS = _module("clients.ours")
-_BOUNDS = _module("clients.bounds")
+def _bounds() -> Sequence[str]:
+    return sys.executable, "-m", "benchmarks.clients.bounds"
+
+
+def _kube_rs() -> Sequence[str]:
+    return (kube_rs(),)
+
+
+def _client_go() -> Sequence[str]:
+    return (client_go(),)
+
+
+def _peer(name: str, module: str, form: str = "typed", size: Size = SMALL) -> Contender:
+    def command() -> Sequence[str]:
+        return python_environment(), "-m", f"benchmarks.peers.python.{module}"
+
+    return Contender(name, command, form, size, runs=3)
+
+
+def _feature(enabled: bool) -> tuple[tuple[str, str], ...]:
+    return (("KUBE_FEATURE_WatchListClient", str(enabled).lower()),)
+
 
 OURS = [
-    Contender("kubewatch", _OURS, "typed"),
-    Contender("kubewatch, streaming list", _OURS, "streaming"),
-    Contender("kubewatch, list in two chunks an object", _OURS, "typed", port="itemwise"),
-    Contender("kubewatch, TLS", _OURS, "typed", port="https"),
-    Contender("kubewatch, managedFields pruned", _OURS, "pruned"),
-    Contender("kubewatch, predicates.generation", _OURS, "predicates"),
-    Contender("kubewatch, typed model", _OURS, "model"),
-    Contender("kubewatch metadata", _OURS, "metadata"),
-    Contender("kubewatch metadata, streaming list", _OURS, "metadata-streaming"),
-    Contender("kubewatch metadata, managedFields pruned", _OURS, "metadata-pruned"),
+    Contender("kubewatch", _ours, "typed"),
+    Contender("kubewatch, streaming list", _ours, "streaming"),
+    Contender("kubewatch, list in two chunks an object", _ours, "typed", port="itemwise"),
+    Contender("kubewatch, TLS", _ours, "typed", port="https"),
+    Contender("kubewatch, managedFields pruned", _ours, "pruned"),
+    Contender("kubewatch, predicates.generation", _ours, "predicates"),
+    Contender("kubewatch, typed model", _ours, "model"),
+    Contender("kubewatch metadata", _ours, "metadata"),
+    Contender("kubewatch metadata, streaming list", _ours, "metadata-streaming"),
+    Contender("kubewatch metadata, managedFields pruned", _ours, "metadata-pruned"),
 ]
 
 BOUNDS = [
-    Contender("receive only, socket", _BOUNDS, "socket"),
-    Contender("receive only, http.client", _BOUNDS, "receive"),
-    Contender("msgspec prototype", _BOUNDS, "prototype"),
+    Contender("receive only, socket", _bounds, "socket"),
+    Contender("receive only, http.client", _bounds, "receive"),
+    Contender("msgspec prototype", _bounds, "prototype"),
+]
+
+PEERS = [
+    Contender("kube-rs", _kube_rs, "typed", MEDIUM),
+    Contender("kube-rs, streaming list", _kube_rs, "streaming", MEDIUM),
+    Contender("kube-rs metadata", _kube_rs, "metadata", MEDIUM),
+    Contender("client-go", _client_go, "typed", MEDIUM, runs=3, environment=_feature(False)),
+    Contender("client-go, streaming list", _client_go, "typed", MEDIUM, runs=3, environment=_feature(True)),
+    Contender("client-go metadata", _client_go, "metadata", MEDIUM, runs=3, environment=_feature(False)),
+    _peer("lightkube", "lightkube_peer"),
+    _peer("kubernetes, Watch with models", "official", "models"),
+    _peer("kubernetes, informer", "official", "informer"),
+    _peer("kubernetes, dynamic client", "official", "dynamic"),
+    _peer("pykube-ng", "pykube_peer"),
+    _peer("kopf", "kopf_peer"),
+    _peer("kr8s", "kr8s_peer", size=TINY),
 ]

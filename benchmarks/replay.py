@@ -158,8 +158,9 @@ class _Handler(StreamRequestHandler):
     def _answer(self, method: str, target: str, metadata: bool) -> None:
         url = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        if method == "GET" and url.path in DOCUMENTS:
-            self._document(200, DOCUMENTS[url.path])
+        document = DOCUMENTS.get(url.path.rstrip("/"))
+        if method == "GET" and document:
+            self._document(200, document)
         elif method != "GET" or url.path != "/api/v1/pods":
             message = f"{method} {url.path}: this server only lists and watches pods of all namespaces"
             self._document(404, {"kind": "Status", "status": "Failure", "code": 404, "message": message})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from .builds import Unavailable
 from .contenders import QUICK, Contender, Size
 from .replay import Replay
 
@@ -62,7 +64,7 @@ def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[lis
                 print(f"\rround {number + 1}/{runs}: {contender.name:50}", end="", file=sys.stderr, flush=True)
                 try:
                     result = run_once(contender, servers[size].kubeconfig(contender.port), size)
-                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                except (RuntimeError, Unavailable, subprocess.TimeoutExpired) as error:
                     failed[contender.name] = str(error)
                     continue
                 versions[contender.name] = str(result["version"])
@@ -79,7 +81,10 @@ def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[lis
 def run_once(contender: Contender, kubeconfig: str, size: Size) -> dict[str, float]:
     """One run; raises RuntimeError when it fails."""
     command = contender.arguments(kubeconfig, size)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    environment = os.environ | dict(contender.environment)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
