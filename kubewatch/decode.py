@@ -1,4 +1,4 @@
-"""Bytes to values: list pages, watch frames, and the objects in them, each decoded no further than asked.
+"""Bytes to values: watch frames, and the objects in them and in lists, each decoded no further than asked.
 
 One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
 skipped is checked for JSON structure here, and for its text (UTF-8) when the object is first touched, which then raises
@@ -45,55 +45,6 @@ def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> Partial
     if kind == "" or head.kind not in ("", "PartialObjectMetadata"):
         api_version, kind = head.api_version or api_version, head.kind or kind
     return PartialObjectMeta(raw, head.metadata, api_version, kind)
-
-
-class _ListMeta(msgspec.Struct, gc=False, rename="camel"):
-    resource_version: str = ""
-    continue_: str | None = msgspec.field(default=None, name="continue")
-    remaining_item_count: int | None = None
-
-
-class _List(msgspec.Struct, gc=False, rename="camel"):
-    metadata: _ListMeta
-    items: list[msgspec.Raw] | None  # null is empty; absent, it is no list but an object
-    api_version: str = ""
-    kind: str = ""
-
-
-class Page(msgspec.Struct, frozen=True, gc=False):
-    """One page of a list: the JSON of each item, the list's version, and how to go on.
-
-    `continue_` is empty on the last page; `remaining` (objects) is what is left, None where the server does
-    not say.
-    """
-
-    items: list[bytes]
-    api_version: str = ""
-    kind: str = ""
-    resource_version: str = ""
-    continue_: str = ""
-    remaining: int | None = None
-
-
-_list = msgspec.json.Decoder(_List).decode
-
-
-def decode_page(body: bytes) -> Page:
-    """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
-    try:
-        page = _list(body)
-    except RecursionError as error:
-        raise msgspec.DecodeError("an object in it is nested too deep") from error
-    meta = page.metadata
-    return Page(
-        # Copied out of the page, so that keeping one item does not keep the whole page in memory.
-        [bytes(item) for item in page.items or ()],
-        page.api_version,
-        page.kind.removesuffix("List"),
-        meta.resource_version,
-        meta.continue_ or "",
-        meta.remaining_item_count,
-    )
 
 
 class Frame(NamedTuple):

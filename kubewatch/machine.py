@@ -30,7 +30,6 @@ from typing import Any, Generic, Literal, TypeVar
 from .config import Config
 from .decode import (
     Bookmark,
-    Page,
     Status,
     decode_bookmark,
     decode_frame,
@@ -51,6 +50,7 @@ from .errors import (
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
 from .initial import InitialList
 from .misread import SHOWN, malformed, undecodable
+from .pages import Page
 from .params import ListParams, WatchParams
 from .patience import Patience
 from .source import Source, named
@@ -135,17 +135,21 @@ class Machine(Generic[T]):
     def _drain(self, page: Page) -> Iterator[Event[T] | WatchError]:
         decode, api_version, kind = self._source.decode, self._source.api_version, self._source.kind or page.kind
         item: Event[T] | WatchError
-        for raw in page.items:
-            try:
-                item = InitApply(decode(raw, api_version, kind))
-            except Exception as error:  # whatever a user's model raises: it becomes the item
-                item = self._undecodable(raw, error)
-                if self._config.strict:
-                    item = self._failed(InitialListFailed(f"listing {self._what} failed: {item}", item))
-                    self._restart("failed")
-            yield item
-            if self.state is State.EMPTY:
-                return
+        try:
+            for raw in page.items:
+                try:
+                    item = InitApply(decode(raw, api_version, kind))
+                except Exception as error:  # whatever a user's model raises: it becomes the item
+                    item = self._undecodable(raw, error)
+                    if self._config.strict:
+                        item = self._failed(InitialListFailed(f"listing {self._what} failed: {item}", item))
+                        self._restart("failed")
+                yield item
+                if self.state is State.EMPTY:
+                    return
+        except ApiError as error:  # it is cut up while it is handed out, and turned out to be no JSON
+            yield from self.list_failed(error)
+            return
         if not page.continue_:
             self.state = State.INIT_LISTED
             self._initially.done()

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
-from .decode import Decode, Page
+from .decode import Decode
 from .objects import PartialObjectMeta
+from .pages import Page
 from .params import ListParams, WatchParams
 from .stop import Stop
 

@@ -6,14 +6,15 @@ both come from the same one of several API servers. Each later watch opens a new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
 from .aside import aside
 from .client import Client
-from .decode import Page, decode_page
 from .errors import ApiError, Unreachable
+from .pages import Page, decode_page
 from .params import ListParams, WatchParams
 from .stop import Stop
 from .wire import BrokenOff, Wire
@@ -103,12 +104,24 @@ class Session:
 
 
 def parse_page(body: bytes, headers: Mapping[str, str], path: str) -> Page:
-    """The page that the answer to a list holds; raises ApiError where it holds none."""
+    """The page that the answer to a list holds; raises ApiError where it holds none, and its items do, too."""
+    # Without a word of the body, which may be Secrets.
+    what = f"{headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
+    with _no_list(what, path):
+        page = decode_page(body)
+    return msgspec.structs.replace(page, items=_readable(page.items, what, path))
+
+
+def _readable(items: Iterable[bytes], what: str, path: str) -> Iterator[bytes]:
+    with _no_list(what, path):
+        yield from items
+
+
+@contextmanager
+def _no_list(what: str, path: str) -> Iterator[None]:
     try:
-        return decode_page(body)
+        yield
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        # Without a word of the body, which may be Secrets.
-        what = f"{headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
         message = f"the answer ({what}) is no list: {error}"
         raise ApiError(200, "Failed to parse list", message, request=f"GET {path}") from error
 

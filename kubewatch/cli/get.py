@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,6 @@ import msgspec
 
 from kubewatch.api import Api
 from kubewatch.config import Config
-from kubewatch.decode import Page
 from kubewatch.errors import ApiError
 from kubewatch.params import ListParams
 from kubewatch.stop import Stop
@@ -64,8 +63,8 @@ def fetch(api: Api[Any], names: list[str], form: Form) -> int:
 def show_all(api: Api[Any], params: ListParams, form: Form, progress: Progress, *, limit: int | None) -> int:
     """Show a whole list, or its first `limit` objects; 1 when some object cannot be decoded."""
     status = done = 0
-    for page in pages(api, params, limit):
-        for raw in page.items:
+    for raws, remaining in pages(api, params, limit):
+        for raw in raws:
             try:
                 obj = api.decode(raw, api.api_version, api.kind)
             except (msgspec.MsgspecError, UnicodeError) as error:
@@ -73,25 +72,29 @@ def show_all(api: Api[Any], params: ListParams, form: Form, progress: Progress, 
                 status = 1
             else:
                 form.show(Change(What.LISTED, obj))
-        done += len(page.items)
+        done += len(raws)
         if done:
             form.flush()
-        if page.remaining:
-            progress.at(done, done + page.remaining if limit is None else min(limit, done + page.remaining))
+        if remaining:
+            progress.at(done, done + remaining if limit is None else min(limit, done + remaining))
     if not done:
         tell(f"no resources found ({label_of(api)})")
     return status
 
 
-def pages(api: Api[Any], params: ListParams, limit: int | None = None) -> Iterator[Page]:
-    """The pages of a list, each requested when it is pulled, with `limit` objects at most in all of them."""
+def pages(api: Api[Any], params: ListParams, limit: int | None = None) -> Iterator[tuple[Sequence[bytes], int | None]]:
+    """The objects of a list's pages, each requested when it is pulled, and how many are left behind it.
+
+    At most `limit` objects in all of them.
+    """
     with closing(api.open(Stop())) as session:
         while True:
             size = PAGE if limit is None else min(PAGE, limit)
             page = session.list(msgspec.structs.replace(params, limit=size))
+            items = list(page.items)
             if limit is not None:
-                limit -= len(page.items)
-            yield page
+                limit -= len(items)
+            yield items, page.remaining
             if not page.continue_ or limit == 0:
                 return
             params = msgspec.structs.replace(params, continue_=page.continue_)

@@ -195,7 +195,7 @@ def test_a_session_lists_and_then_watches_from_there(maps: Api[Object]) -> None:
     stop = Stop()
     session: Session = maps.open(stop)
     page = session.list(ListParams(field_selector="metadata.name=a"))
-    assert len(page.items) == 1
+    assert len(list(page.items)) == 1
     body = session.watch(WatchParams(resource_version=page.resource_version), 30.0)
     maps.create(config_map("b"))
     lines = b""

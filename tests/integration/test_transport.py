@@ -113,7 +113,7 @@ def test_lists_are_asked_for_compressed_where_it_pays_and_watches_never(compress
 
     with Peer(serve) as peer:
         mine = Session(Client(configuration(peer.url), compress=compress), lambda: "/api/v1/pods", Stop())
-        assert len(mine.list(ListParams()).items) == 1
+        assert len(list(mine.list(ListParams()).items)) == 1
         assert list(mine.watch(WatchParams(resource_version="5"), IDLE).blocks()) == []
         asked = [headers_of(head)["accept-encoding"] for head in peer.requests]
     assert asked == [encoding, "identity"]

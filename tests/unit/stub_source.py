@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kubewatch.config import Config
-from kubewatch.decode import Decode, Page, decode_object, decode_page
+from kubewatch.decode import Decode, decode_object
 from kubewatch.errors import IdleTimeout, Unreachable, WatchError
 from kubewatch.events import Event
+from kubewatch.pages import Page, decode_page
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals

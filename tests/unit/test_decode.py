@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 import pytest
 
@@ -13,7 +11,6 @@ from kubewatch.decode import (
     decode_bookmark,
     decode_frame,
     decode_object,
-    decode_page,
     decode_status,
     decode_whole_frame,
     salvage,
@@ -40,29 +37,6 @@ def test_what_is_no_frame_is_refused(line: bytes) -> None:
         decode_frame(line)
 
 
-def test_a_page_gives_its_items_their_kind_and_the_way_on() -> None:
-    body = {
-        "kind": "PodList",
-        "apiVersion": "v1",
-        "metadata": {"resourceVersion": "9", "continue": "next", "remainingItemCount": 3},
-        "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}],
-    }
-    page = decode_page(json.dumps(body).encode())
-    assert (page.kind, page.api_version, page.resource_version) == ("Pod", "v1", "9")
-    assert (page.continue_, page.remaining) == ("next", 3)
-    assert [decode_object(item).name for item in page.items] == ["a", "b"]
-
-
-def test_a_page_without_items_is_an_empty_page() -> None:
-    assert decode_page(b'{"metadata": {}, "items": null}').items == []
-    assert decode_page(b'{"metadata": {"continue": ""}, "items": []}').continue_ == ""
-
-
-def test_a_single_object_is_no_empty_list() -> None:
-    with pytest.raises(msgspec.ValidationError, match="items"):
-        decode_page(b'{"kind": "Pod", "metadata": {"name": "web"}}')
-
-
 def test_a_bookmark_is_read_for_version_and_annotations_only() -> None:
     raw = b'{"metadata":{"resourceVersion":"5","annotations":{"k8s.io/initial-events-end":"true"}},"spec":{}}'
     assert decode_bookmark(raw) == ("5", {"k8s.io/initial-events-end": "true"})
@@ -85,8 +59,6 @@ def test_an_undecodable_object_keeps_what_can_be_told_of_it() -> None:
 def test_nesting_without_end_is_an_error_like_any_other() -> None:
     deep = b'{"metadata":{"name":"a"},"items":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert salvage(deep) == Salvage()
-    with pytest.raises(msgspec.DecodeError, match="deep"):
-        decode_page(deep)
 
 
 def test_a_valid_object_passes() -> None:

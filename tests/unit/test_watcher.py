@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch.config import Config
-from kubewatch.decode import Page, decode_partial
+from kubewatch.decode import decode_partial
 from kubewatch.errors import (
     ApiError,
     AuthError,
@@ -30,6 +30,7 @@ from kubewatch.events import Apply, Event
 from kubewatch.machine import Machine
 from kubewatch.models import decode_model
 from kubewatch.objects import Object, PartialObjectMeta
+from kubewatch.pages import Page
 from kubewatch.params import ListParams
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals

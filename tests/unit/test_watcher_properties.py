@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch.config import Config
-from kubewatch.decode import Decode, Page, decode_object
+from kubewatch.decode import Decode, decode_object
 from kubewatch.errors import ApiError, IdleTimeout, Unreachable, WatchError
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
 from kubewatch.objects import Object
+from kubewatch.pages import Page
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.stop import Stop
 from kubewatch.vitals import Vitals

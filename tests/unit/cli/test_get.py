@@ -10,8 +10,8 @@ import pytest
 from kubewatch.cli.get import PAGE, fetch, pages, show_all
 from kubewatch.cli.output import form_for
 from kubewatch.cli.progress import Progress
-from kubewatch.decode import Page
 from kubewatch.errors import ApiError
+from kubewatch.pages import Page
 from kubewatch.params import ListParams
 from kubewatch.printing.rows import Shape
 from tests.unit.stub_source import StubSource

@@ -16,7 +16,6 @@ from kubewatch.cli.output import form_for
 from kubewatch.cli.progress import Progress
 from kubewatch.cli.watch import counted, field_selector, follow, going_on, is_final
 from kubewatch.config import Config
-from kubewatch.decode import Page
 from kubewatch.errors import (
     ApiError,
     AuthError,
@@ -28,6 +27,7 @@ from kubewatch.errors import (
     WatchStartFailed,
 )
 from kubewatch.events import Apply, Init, InitApply, InitDone
+from kubewatch.pages import Page
 from kubewatch.printing.rows import Shape
 from kubewatch.streams import EventStream
 from kubewatch.vitals import Vitals

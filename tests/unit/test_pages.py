@@ -1,0 +1,208 @@
+"""Pages of a list, from bytes: cut up a stretch at a time, and always into what a plain JSON parser sees in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kubewatch import pages
+from kubewatch.pages import Page, decode_page
+
+Json = dict[str, Any]
+
+SMALL = 64  # bytes in a stretch: so that small pages are long ones
+
+
+def compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def typed(items: Iterable[bytes], continue_: str = "next", rest: bytes = b"") -> bytes:
+    """A list as Go writes one of a built-in kind: its metadata first."""
+    meta = b'{"resourceVersion":"9","continue":%s,"remainingItemCount":3}' % compact(continue_)
+    head = b'{"kind":"PodList","apiVersion":"v1","metadata":%s,"items":[' % meta
+    return b"".join((head, b",".join(items), b"]", rest, b"}\n"))
+
+
+def custom(items: Iterable[bytes], continue_: str = "next", rest: bytes = b"") -> bytes:
+    """A list as Go writes one of a custom resource: its members in order of the alphabet."""
+    tail = b',"kind":"WebList","metadata":{"continue":%s,"remainingItemCount":3,"resourceVersion":"9"}}\n'
+    return b'{"apiVersion":"example.com/v1","items":[' + b",".join(items) + b"]" + rest + tail % compact(continue_)
+
+
+def of_pod(number: int) -> bytes:
+    nested = [{"metadata": {"name": "data"}}, {"metadata": {"name": "logs"}, "spec": {"text": '},{"metadata":{'}}]
+    return compact({"metadata": {"name": f"pod-{number}"}, "spec": {"templates": nested, "n": [1.5, None, True]}})
+
+
+def of_web(number: int) -> bytes:
+    owners = [{"apiVersion": "example.com/v1", "kind": "Web", "metadata": {}}] * 2
+    meta = {"name": f"web-{number}", "ownerReferences": owners}
+    return compact({"apiVersion": "example.com/v1", "kind": "Web", "metadata": meta, "spec": {"text": "[]}]"}})
+
+
+def test_a_page_gives_its_items_their_kind_and_the_way_on() -> None:
+    for page in (decode_page(typed(map(of_pod, range(2)))), decode_page(json.dumps(json.loads(typed([]))).encode())):
+        assert (page.kind, page.api_version, page.resource_version) == ("Pod", "v1", "9")
+        assert (page.continue_, page.remaining) == ("next", 3)
+    assert list(decode_page(typed(map(of_pod, range(2)))).items) == [of_pod(0), of_pod(1)]
+
+
+def test_a_page_without_items_is_an_empty_page() -> None:
+    assert decode_page(b'{"metadata": {}, "items": null}').items == []
+    assert decode_page(b'{"metadata": {"continue": ""}, "items": []}').continue_ == ""
+
+
+@pytest.mark.parametrize("filler", [b"", b" " * pages.STRETCH])
+def test_a_single_object_is_no_empty_list(filler: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError, match="items"):
+        decode_page(b'{"kind": "Pod", "metadata": {"name": "web"}' + filler + b"}")
+
+
+@pytest.mark.parametrize("form", [typed, custom])
+@pytest.mark.parametrize("of", [of_pod, of_web])
+def test_a_long_page_is_cut_up_as_it_is_read(form: Any, of: Any) -> None:
+    items = [of(number) for number in range(2000)]
+    page = decode_page(form(items))
+    assert (page.resource_version, page.continue_, page.remaining) == ("9", "next", 3)
+    assert not isinstance(page.items, list)
+    assert list(page.items) == items
+
+
+def test_an_item_longer_than_a_stretch_is_one_item() -> None:
+    long = compact({"metadata": {"name": "long"}, "parts": [{"metadata": {"n": n}} for n in range(9000)]})
+    items = [of_pod(1), long, of_pod(2), long]
+    page = decode_page(typed(items))
+    assert not isinstance(page.items, list)
+    assert list(page.items) == items
+
+
+def test_a_page_that_breaks_off_inside_is_an_error_behind_the_items_before() -> None:
+    items = [of_pod(number) for number in range(2000)]
+    body = typed([*items[:1000], b'{"metadata":{"name":}}', *items[1000:]])
+    seen: list[bytes] = []
+    with pytest.raises(msgspec.DecodeError):
+        seen.extend(decode_page(body).items)
+    assert 500 < len(seen) <= 1000
+    assert seen == items[: len(seen)]
+
+
+def test_nesting_without_end_is_an_error_like_any_other() -> None:
+    deep = b'{"metadata":{"name":"a"},"spec":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for body in (typed([of_pod(1), deep]), typed([deep, of_pod(1)]), deep.replace(b"spec", b"items")):
+        with pytest.raises(msgspec.DecodeError, match="deep"):
+            list(decode_page(body).items)
+
+
+def test_members_that_come_twice_are_never_mixed_up() -> None:
+    """JSON does not forbid it, and the last one counts; where that is known too late, the page is refused."""
+    items = [of_pod(number) for number in range(2000)]
+    other = b',"other":[{}]'
+    assert list(decode_page(typed(items, rest=other)).items) == items
+    assert list(decode_page(custom(items, rest=other)).items) == items
+    again = b',"items":[' + of_pod(7) + b"]"
+    assert list(decode_page(typed(items[:3], rest=again)).items) == [of_pod(7)]
+    for rest in (again, again + other, b',"metadata":{"continue":"another"}' + other):
+        with pytest.raises(msgspec.DecodeError, match="twice"):
+            list(decode_page(typed(items, rest=rest)).items)
+
+
+# Against json.loads
+
+scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "}]", '},{"metadata":{', "\\", '"'])
+words = st.sampled_from(["metadata", "items", "kind", "apiVersion", "name", "continue", ""])
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8
+)
+objects = st.fixed_dictionaries(
+    {"metadata": st.fixed_dictionaries({"name": st.sampled_from(["a", "b]}", 'c"},{'])}, optional={"labels": values})},
+    optional={"spec": values, "items": st.lists(values, max_size=2)},
+)
+lists = st.lists(st.tuples(st.booleans(), objects), max_size=8)
+metas = st.fixed_dictionaries(
+    {}, optional={"resourceVersion": st.just("9"), "continue": st.sampled_from(["", "n", "]}", "\\", '"items":['])}
+)
+member = st.one_of(
+    st.tuples(st.just("items"), lists),
+    st.tuples(st.just("metadata"), metas),
+    st.tuples(st.just("kind"), st.sampled_from(["PodList", "Pod", '}]"'])),
+    st.tuples(st.sampled_from(["other", "status"]), values),
+)
+some = st.lists(member, max_size=2)
+usual = st.permutations(["metadata", "items"]).flatmap(
+    lambda names: st.tuples(*(st.tuples(st.just(name), {"metadata": metas, "items": lists}[name]) for name in names))
+)
+members = st.tuples(some, usual, some).map(lambda parts: [*parts[0], *parts[1], *parts[2]])
+
+
+def written(members: list[tuple[str, Any]], spaced: int) -> bytes:
+    """A page with its members in this order, even where they come twice."""
+    separators = ((",", ":"), (", ", ": "), (",", ": "))[spaced]
+
+    def text(name: str, value: Any) -> str:
+        if name == "items":
+            return "[" + separators[0].join(json.dumps(v, separators=separators, sort_keys=s) for s, v in value) + "]"
+        return json.dumps(value, separators=separators)
+
+    return (
+        "{" + separators[0].join(json.dumps(name) + separators[1] + text(name, value) for name, value in members) + "}"
+    ).encode()
+
+
+def cut(body: bytes, stretch: int) -> tuple[Page, list[Any]]:
+    whole, pages.STRETCH = pages.STRETCH, stretch
+    try:
+        page = decode_page(body)
+        return page, [json.loads(item) for item in page.items]
+    finally:
+        pages.STRETCH = whole
+
+
+@given(members, st.integers(0, 2), st.sampled_from([16, SMALL, 400]))
+@example([("metadata", {}), ("items", [(False, {"metadata": {"items": []}})] * 9), ("items", [])], 0, SMALL)
+def test_a_page_is_cut_up_into_what_a_json_parser_sees_or_refused(
+    members: list[tuple[str, Any]], spaced: int, stretch: int
+) -> None:
+    body = written(members, spaced)
+    expected: Json = json.loads(body)
+    names = [name for name, _ in members]
+    try:
+        page, items = cut(body, stretch)
+    except msgspec.DecodeError:
+        if len(set(names)) == len(names):
+            raise
+        return  # a member is there twice, which was known too late
+    assert items == expected["items"]
+    meta = expected["metadata"]
+    assert page.continue_ == meta.get("continue", "")
+    assert page.resource_version == meta.get("resourceVersion", "")
+    assert page.kind == expected.get("kind", "").removesuffix("List")
+
+
+@given(
+    st.sampled_from([typed, custom]),
+    st.lists(objects.map(compact), min_size=2, max_size=8),
+    st.data(),
+)
+def test_a_damaged_page_is_refused_or_still_one(form: Any, items: list[bytes], data: st.DataObject) -> None:
+    body = form(items)
+    at = data.draw(st.integers(0, len(body) - 1))
+    length = data.draw(st.integers(0, 9))
+    damaged = body[:at] + data.draw(st.sampled_from([b"", b'"', b"{", b"]", b"}", b",", b"\\"])) + body[at + length :]
+    try:
+        expected: Any = json.loads(damaged)
+    except ValueError:
+        with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
+            cut(damaged, SMALL)
+        return
+    try:
+        assert cut(damaged, SMALL)[1] == (expected["items"] or [])
+    except msgspec.DecodeError:
+        with pytest.raises(msgspec.DecodeError):
+            cut(damaged, len(damaged))  # in one call, too: it is JSON, but no list
