@@ -113,15 +113,17 @@ class StaleAfterFork(KubewatchError):
 
 
 class ConditionTimeout(KubewatchError, TimeoutError):
-    """What was waited for did not come in time. The message says what was seen last; `last` is it, None for absence."""
+    """What was waited for did not come in time. `last` is what was seen last, None for absence, `seen` says it."""
 
     last: Any = None
+    seen: str = ""
 
 
 class ConditionFailed(KubewatchError):
-    """What was waited for will not come: what it was not to be (`unless`) came instead. `last` is what was seen."""
+    """What was waited for will not come: what it was not to be (`unless`) came instead. `last` and `seen` say what."""
 
     last: Any = None
+    seen: str = ""
 
 
 class WatchError(KubewatchError):

@@ -83,9 +83,10 @@ def await_condition(
                 if condition(last):
                     return last
                 if unless is not None and unless(last):
-                    raise _ended(ConditionFailed, api, name, condition, f"{name_of(unless)} held instead; {told}", last)
+                    how = f"{name_of(unless)} held instead"
+                    raise _ended(ConditionFailed, api, name, condition, how, last, told)
                 if timeout == 0:
-                    raise _ended(ConditionTimeout, api, name, condition, f"not so; {told}", last)
+                    raise _ended(ConditionTimeout, api, name, condition, "not so", last, told)
         except WatchError as error:
             failure = error
     if failure is not None:
@@ -93,7 +94,7 @@ def await_condition(
         raise cause if isinstance(cause, KubewatchError) else failure
     if vitals.failing:
         told += f"; newest error: {vitals.last_error}"
-    raise _ended(ConditionTimeout, api, name, condition, f"not within {timeout:g} s; {told}", last)
+    raise _ended(ConditionTimeout, api, name, condition, f"not within {timeout:g} s", last, told)
 
 
 def delete_and_finalize(api: Api[Any], name: str, timeout: float | None = None, **options: Any) -> None:
@@ -156,10 +157,12 @@ def seen_of(obj: Any) -> str:
     return ", ".join(words) or f"resourceVersion {getattr(meta, 'resource_version', '') or 'unknown'}"
 
 
-def _ended(kind: type[E], api: Source[Any], name: str, condition: Callable[..., object], how: str, last: Any) -> E:
+def _ended(
+    kind: type[E], api: Source[Any], name: str, condition: Callable[..., object], how: str, last: Any, seen: str
+) -> E:
     place = f"{api.namespace}/" if api.namespace else ""
-    error = kind(f"waiting for {api.kind} {place}{name} until {name_of(condition)}: {how}")
-    error.last = last
+    error = kind(f"waiting for {api.kind} {place}{name} until {name_of(condition)}: {how}; {seen}")
+    error.last, error.seen = last, seen
     return error
 
 

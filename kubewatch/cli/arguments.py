@@ -79,7 +79,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _contradiction(arguments: argparse.Namespace) -> str | None:
     """What is wrong with the arguments taken together; splits KIND/NAME on the way."""
-    if arguments.command in ("demo", "run"):
+    if arguments.command in ("demo", "run", "wait"):
         return None
     if "," in arguments.kind:
         return f"one kind at a time, not {arguments.kind!r}"
@@ -165,6 +165,44 @@ def _get_arguments(parser: argparse.ArgumentParser) -> None:
     _which_cluster(parser)
 
 
+def _patience(text: str) -> float:
+    """Seconds to wait: 0 for a look, less for a week."""
+    if re.fullmatch(rf"-?0+|-?(?:0+(?:\.0+)?(?:{'|'.join(_UNITS)}))+", text, re.ASCII):
+        return 0.0
+    return -duration(text[1:]) if text.startswith("-") else duration(text)
+
+
+def _wait_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "resources", metavar="KIND/NAME", nargs="+", help="pod/web deploy/db, or pods web-0 web-1, or pods with -l"
+    )
+    group = parser.add_argument_group("what to wait for, and how long")
+    group.add_argument(
+        "--for",
+        dest="wanted",
+        action="append",
+        required=True,
+        metavar="CONDITION",
+        help="create, delete, rollout, condition=TYPE[=STATUS], jsonpath={PATH}[=VALUE]; several: one after the other",
+    )
+    group.add_argument(
+        "--timeout",
+        type=_patience,
+        default=30.0,
+        metavar="DURATION",
+        help="for all objects together; default: 30s; 0: look once; less, as in --timeout=-1s: a week",
+    )
+    group = parser.add_argument_group("which objects")
+    place = group.add_mutually_exclusive_group()
+    place.add_argument("-n", "--namespace", help="this namespace (default: the context's)")
+    place.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
+    group.add_argument("-l", "--selector", help="these labels: app=web, 'tier in (a, b)', '!canary'")
+    group.add_argument("--field-selector", metavar="SELECTOR", help="these fields: status.phase=Running")
+    group.add_argument("--all", action="store_true", help="all of the kind")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="log to stderr; -vv logs more")
+    _which_cluster(parser)
+
+
 def _port(text: str) -> int:
     if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: write 0 to 65535")
@@ -207,6 +245,9 @@ COMMANDS: dict[str, Command] = {
         "follow objects for ever", "kubewatch.cli.watch", _watch_arguments, helptext.WATCH, helptext.WATCH_END
     ),
     "get": Command("list objects once", "kubewatch.cli.get", _get_arguments, helptext.GET, helptext.GET_END),
+    "wait": Command(
+        "wait until something is true", "kubewatch.cli.wait", _wait_arguments, helptext.WAIT, helptext.WAIT_END
+    ),
     "run": Command("run controllers as a service", "kubewatch.cli.run", _run_arguments, helptext.RUN, helptext.RUN_END),
     "demo": Command(
         "see it work, with no cluster at hand",

@@ -24,11 +24,17 @@ def client_for(arguments: argparse.Namespace) -> Client:
 
 def api_for(arguments: argparse.Namespace, client: Client) -> Api[Any]:
     """The collection that the arguments name. Asks the cluster what it calls the kind; raises KubewatchError."""
-    api = Api(arguments.kind, client=client)
+    api = api_named(arguments.kind, arguments, client)
+    return api.metadata() if arguments.metadata else api
+
+
+def api_named(kind: str, arguments: argparse.Namespace, client: Client) -> Api[Any]:
+    """The collection of the kind called so, where the arguments say. Asks the cluster; raises KubewatchError."""
+    api = Api(kind, client=client)
     found = api.resource  # found out here, so that nothing is shown of a kind that is not there
     if found.namespaced and not arguments.all_namespaces:
         api = api.within(arguments.namespace or client.namespace)
-    return api.metadata() if arguments.metadata else api
+    return api
 
 
 def label_of(api: Api[Any]) -> str:

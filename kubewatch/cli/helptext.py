@@ -70,6 +70,32 @@ Exit status: 0 done, also when there was nothing to list; 1 a NAME was not
 found, or a request failed; 2 wrong usage; 130 Ctrl-C; 143 SIGTERM.
 """
 
+WAIT = """\
+Wait until something is true of objects, in the words of kubectl wait.
+
+  kubewatch wait pod/web --for=condition=Ready
+  kubewatch wait pods -l app=web --for=condition=Ready --timeout=2m
+  kubewatch wait deploy/web -n shop --for=rollout --timeout=10m
+  kubewatch wait pod/web --for=delete
+  kubewatch wait pod/web --for=jsonpath='{.status.phase}'=Running
+
+What to wait for (--for); several are waited for one after the other:
+  create                   it exists; this one is always waited for first
+  delete                   it is gone, or another of its name has its place
+  condition=TYPE           its status.conditions say so; also condition=TYPE=False
+  jsonpath={PATH}=VALUE    there is one such value; without =VALUE any will do
+  rollout                  it is rolled out, as kubectl rollout status judges
+
+A server that is down or busy is waited for as well. A condition that speaks of
+an older spec does not count. Objects are waited for in turn; those whose turn
+comes after the timeout are still looked at once.
+"""
+
+WAIT_END = """\
+Exit status: 0 all is as asked for; 1 something is not, or not in time; 2 wrong
+usage; 130 Ctrl-C; 143 SIGTERM.
+"""
+
 RUN = """\
 Run controllers as a service: with a port for probes and metrics, logs for
 people or machines, and an end in good order.

@@ -1,4 +1,4 @@
-"""The JSONPath of CRD printer columns: fields, indexes, ``[*]`` and filters such as ``[?(@.type=="Ready")]``.
+"""The JSONPath of CRD printer columns and of ``wait``: fields, indexes, ``[*]``, filters such as ``[?(@.a=="b")]``.
 
 https://kubernetes.io/docs/reference/kubectl/jsonpath/
 """
@@ -44,6 +44,15 @@ def first(value: Any, path: str) -> Any:
     Raises ``ValueError`` for a path that is not understood.
     """
     return next(_walk(value, _steps(path)), None)
+
+
+def every(value: Any, path: str) -> list[Any]:
+    """All values that ``path`` finds in ``value``; raises ``ValueError`` for a path that is not understood.
+
+    >>> every({"ips": [{"ip": "192.0.2.1"}, {"ip": "192.0.2.2"}]}, ".ips[*].ip")
+    ['192.0.2.1', '192.0.2.2']
+    """
+    return list(_walk(value, _steps(path)))
 
 
 def _walk(value: Any, steps: tuple[Step, ...]) -> Iterator[Any]:

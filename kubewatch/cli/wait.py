@@ -1,0 +1,165 @@
+"""`kubewatch wait`: until something is true of objects that are named, or selected; as `kubectl wait` does."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from typing import Any, NamedTuple
+
+from kubewatch import backoffs
+from kubewatch.api import Api
+from kubewatch.client import Client
+from kubewatch.conditions import Condition, is_created, is_deleted, is_rolled_out, is_rollout_failed
+from kubewatch.config import Config
+from kubewatch.errors import ConditionFailed, ConditionTimeout, InvalidInput, KubewatchError
+from kubewatch.rollout import rollout_status
+from kubewatch.wait import await_condition, refused
+from kubewatch.watcher import watcher
+
+from .connect import api_named, client_for
+from .goals import Unmet, goal, is_gone
+from .messages import explain, tell
+from .output import name_of, write_line
+
+# Seconds that a negative timeout stands for.
+WEEK = 7 * 24 * 3600.0
+
+
+class Target(NamedTuple):
+    """An object to wait for; `listed` is it where it was selected and not named."""
+
+    api: Api[Any]
+    name: str
+    listed: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.api.resource.plural}/{self.name}"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Wait for what the arguments name; returns the exit status, 1 when something is not so in time.
+
+    Raises InvalidInput before any request, and KubewatchError when it cannot be found out which objects are meant.
+    """
+    goals = sorted(map(goal, arguments.wanted), key=lambda goal: goal is not is_created)  # creation is always first
+    kind, names = objects_in(arguments)
+    config = Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
+    seconds = arguments.timeout if arguments.timeout >= 0 else WEEK
+    end = time.monotonic() + seconds
+    status = 0
+    with client_for(arguments) as client:
+        if kind:
+            api = api_named(kind, arguments, client)
+            if is_created in goals:
+                wait_for_any(api, config, seconds)
+            targets = selected(api, arguments.selector, arguments.field_selector)
+        else:
+            targets = named(names, arguments, client)
+        for target in targets:
+            try:
+                for each in goals:
+                    met = wait_for(target, each, max(0.0, end - time.monotonic()))
+                    if met is not None:
+                        write_line(f"{name_of(met)} condition met")
+            except ConditionTimeout as error:
+                late = "timed out waiting for the condition on" if seconds else "condition not met for"
+                tell(f"error: {late} {target}; {error.seen}")
+                status = 1
+            except InvalidInput:
+                raise
+            except KubewatchError as error:
+                tell(f"error: {explain(error)}")
+                status = 1
+    if not targets and goals != [is_gone]:
+        tell("error: no matching resources found")
+        status = 1
+    return status
+
+
+# Which objects
+
+
+def objects_in(arguments: argparse.Namespace) -> tuple[str, list[tuple[str, str]]]:
+    """Of what to select objects, or else the kinds and names of objects; raises InvalidInput."""
+    words: list[str] = arguments.resources
+    selects = bool(arguments.selector or arguments.field_selector or arguments.all)
+    slashes = ["/" in word for word in words]
+    pairs = [tuple(word.split("/")) if "/" in word else (words[0], word) for word in words[not any(slashes) :]]
+    if any(slashes) and not all(slashes):
+        raise InvalidInput("write KIND/NAME for each object, or one KIND and then names")
+    for pair in pairs:
+        if len(pair) != 2 or not all(re.fullmatch(r"[^\s/,=\\%]+", part) for part in pair):
+            raise InvalidInput(f"{'/'.join(pair)!r} is no KIND/NAME such as pod/web")
+    if pairs and selects:
+        raise InvalidInput("a NAME says which object already: leave out -l, --field-selector and --all")
+    if pairs and arguments.all_namespaces:
+        raise InvalidInput("a NAME is looked for in one namespace: leave out -A")
+    if not pairs and not selects:
+        raise InvalidInput(f"which {words[0]}? Write a NAME, -l, --field-selector or --all")
+    return "" if pairs else words[0], [(kind, name) for kind, name in pairs]
+
+
+def named(names: list[tuple[str, str]], arguments: argparse.Namespace, client: Client) -> list[Target]:
+    """The objects of these kinds and names."""
+    apis = {kind: api_named(kind, arguments, client) for kind, _ in names}
+    return [Target(apis[kind], name) for kind, name in names]
+
+
+def selected(api: Api[Any], labels: str | None, fields: str | None) -> list[Target]:
+    """The objects that are there now, and are selected."""
+    found = api.list(label_selector=labels, field_selector=fields)
+    return [Target(api.within(obj.namespace) if obj.namespace else api, obj.name, obj) for obj in found]
+
+
+def wait_for_any(api: Api[Any], config: Config, seconds: float) -> None:
+    """Wait until an object is there, `seconds` at most; raises Unmet."""
+    if not seconds:
+        return
+    events = watcher(api, config)
+    stream = events.backoff(backoffs.default, jitter=backoffs.stretched, giveup=refused(events.vitals))
+    with stream.applied_objects().until(seconds) as objects:
+        for _ in objects:
+            return
+    raise Unmet("timed out waiting for the condition")
+
+
+# Waiting
+
+
+def wait_for(target: Target, goal: Condition[Any], seconds: float) -> Any:
+    """Wait until the goal is reached; returns the object, None where it was gone already.
+
+    Raises ConditionTimeout, and Unmet for an object that is not there or whose rollout has failed.
+    """
+    api, name, seen = target
+    if goal is is_gone:
+        if seen is None:
+            seen = await_condition(api, name, lambda obj: True, 0)
+        if seen is not None:
+            await_condition(api, name, is_deleted(seen.uid), seconds)
+        return seen
+    if goal is is_created:
+        return await_condition(api, name, goal, seconds)
+    hopeless = absent_at_first()
+    if goal is is_rolled_out:
+        hopeless |= is_rollout_failed
+    try:
+        return await_condition(api, name, goal, seconds, unless=hopeless)
+    except ConditionFailed as failed:
+        if failed.last is None:
+            raise Unmet(f'{api.resource} "{name}" not found') from failed
+        raise Unmet(rollout_status(failed.last).message) from failed
+
+
+def absent_at_first() -> Condition[Any]:
+    """Whether the first state seen is absence. What goes later may come back."""
+    first = True
+
+    @Condition
+    def is_absent(obj: Any) -> bool:
+        nonlocal first
+        was, first = first, False
+        return was and obj is None
+
+    return is_absent
