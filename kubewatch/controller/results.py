@@ -82,6 +82,9 @@ Result = Reconciled | ControllerError
 class Summary:
     """What `run_once` did.
 
+    `unfinished` objects were not reconciled, or not to the end, as it was told to end or `timed_out`; when it is
+    `unlisted`, not even which there are was known. `signal` is the number of the signal that told it to end.
+
     >>> summary = Summary(reconciled=3)
     >>> str(summary), summary.exit_code
     ('3 reconciled', 0)
@@ -92,31 +95,35 @@ class Summary:
     not_found: tuple[ObjectNotFound, ...] = ()
     errors: tuple[QueueError | RunnerError, ...] = ()
     unfinished: int = 0
+    unlisted: bool = False
     timed_out: bool = False
+    signal: int | None = None
 
     @classmethod
-    def of(cls, results: Iterable[Result], *, unfinished: int = 0, timed_out: bool = False) -> Summary:
-        """The summary of what a run yielded."""
+    def of(cls, results: Iterable[Result], **more: Any) -> Summary:
+        """The summary of what a run yielded; `more` are the other fields."""
         told = list(results)
         return cls(
             sum(isinstance(result, Reconciled) for result in told),
             tuple(result for result in told if isinstance(result, ReconcilerFailed)),
             tuple(result for result in told if isinstance(result, ObjectNotFound)),
             tuple(result for result in told if isinstance(result, (QueueError, RunnerError))),
-            unfinished,
-            timed_out,
+            **more,
         )
 
     @property
     def ok(self) -> bool:
         """Whether every object was reconciled. A watch that failed and recovered is no failure."""
         fatal = any(isinstance(error, RunnerError) for error in self.errors)
-        return not (self.failed or self.unfinished or self.timed_out or fatal)
+        return not (self.failed or self.unfinished or self.unlisted or self.timed_out or fatal)
 
     @property
     def exit_code(self) -> int:
-        """For `sys.exit`: 0 when all went well, 1 when not."""
-        return 0 if self.ok else 1
+        """For `sys.exit`: 0 when all went well, 1 when not; 128 and the signal's number when one cut it short."""
+        if self.ok:
+            return 0
+        cut_short = self.unfinished or self.unlisted
+        return 128 + self.signal if self.signal and cut_short else 1
 
     def __str__(self) -> str:
         counts = {
@@ -127,7 +134,11 @@ class Summary:
             "not finished": self.unfinished,
         }
         told = [f"{count} {what}" for what, count in counts.items() if count or what == "reconciled"]
-        return ", ".join([*told, "timed out"] if self.timed_out else told)
+        if self.timed_out:
+            told.append("timed out")
+        elif self.unlisted:
+            told.append("ended before all objects were known")
+        return ", ".join(told)
 
 
 def _told(error: BaseException) -> str:

@@ -70,6 +70,7 @@ class Runner:
         self.ended = False
         self.unfinished = 0
         self.timed_out = False
+        self.signals: Sequence[int] = ()  # that have come
         self._impatient_at: float | None = None  # from when on nobody is waited for that cannot be
         self._opened: list[Opened] = []
         self._begun = threading.Event()
@@ -89,8 +90,10 @@ class Runner:
         self._process = freshness.forks
         len(self._main.reader)  # raises StaleAfterFork for a store that is filled in the parent process
         keeper = threading.Thread(target=self._keep, name=f"kubewatch {self.label}", daemon=True)
-        signals: AbstractContextManager[None] = handled(self.stop, self.force) if self._on_signal else nullcontext()
-        with signals:
+        signals: AbstractContextManager[Sequence[int]] = (
+            handled(self.stop, self.force) if self._on_signal else nullcontext(())
+        )
+        with signals as self.signals:
             try:
                 self._start(keeper)
                 while True:

@@ -30,7 +30,13 @@ def summary(runner: Runner, results: Iterator[Result], timeout: float | None) ->
         timer.start()
     try:
         told = list(results)
-        return Summary.of(told, unfinished=runner.unfinished, timed_out=runner.timed_out)
+        return Summary.of(
+            told,
+            unfinished=runner.unfinished,
+            unlisted=not runner.is_open,
+            timed_out=runner.timed_out,
+            signal=next(iter(runner.signals), None),
+        )
     finally:
         if timer is not None:
             timer.cancel()

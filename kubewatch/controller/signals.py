@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,11 +14,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[Sequence[int]]:
     """Within, the first signal calls `first`, any other `second`; both must be safe in a signal handler.
 
-    The handlers that were there before are put back. Raises InvalidInput on any thread but the main one, as Python
-    runs signal handlers there only.
+    Gives the numbers of the signals that have come so far. The handlers that were there before are put back. Raises
+    InvalidInput on any thread but the main one, as Python runs signal handlers there only.
     """
     if threading.current_thread() is not threading.main_thread():
         raise InvalidInput(
@@ -26,13 +26,15 @@ def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[N
             "elsewhere use graceful_shutdown_on(event), or stop() of what start() gives"
         )
     calls = iter((first,))
+    came: list[int] = []
 
     def handler(number: int, frame: Any) -> None:
+        came.append(number)
         next(calls, second)()
 
     before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
-        yield
+        yield came
     finally:
         if threading.current_thread() is threading.main_thread():  # else it is dropped by another thread
             for number, previous in before.items():

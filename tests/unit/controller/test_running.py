@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import threading
 from queue import SimpleQueue
 from typing import Any
@@ -174,6 +176,36 @@ def test_run_once_counts_as_unfinished_what_was_not_finished() -> None:
     held.go(2)
     assert str(told.get(timeout=PATIENCE)) == "1 reconciled, 1 not finished"
     thread.join(PATIENCE)
+
+
+def test_run_once_that_ends_before_it_knows_all_objects_is_no_success() -> None:
+    event = threading.Event()
+    event.set()
+    summary = controlled(Feed().feed(Init())).graceful_shutdown_on(event).run_once(quiet)
+    assert (str(summary), summary.exit_code) == ("0 reconciled, ended before all objects were known", 1)
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_run_once_tells_the_signal_that_cut_it_short(signum: int, exit_code: int) -> None:
+    """As a shell would: 128 and the signal's number. What runs finishes, the rest is not begun."""
+
+    def reconcile(obj: Object, context: Any) -> Action:
+        os.kill(os.getpid(), signum)
+        assert feed.closed.wait(PATIENCE)
+        return Action.await_change()
+
+    feed = Feed().list(*pods("a", "b"))
+    summary = controlled(feed, concurrency=1).shutdown_on_signal().run_once(reconcile)
+    assert (str(summary), summary.exit_code) == ("1 reconciled, 1 not finished", exit_code)
+
+
+def test_a_signal_in_the_last_reconcile_cuts_nothing_short() -> None:
+    def reconcile(obj: Object, context: Any) -> Action:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Action.await_change()
+
+    summary = controlled(Feed().list(pod("a"))).shutdown_on_signal().run_once(reconcile)
+    assert (str(summary), summary.exit_code) == ("1 reconciled", 0)
 
 
 def test_run_once_tells_of_failures_and_does_not_retry_them() -> None:
