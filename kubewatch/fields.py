@@ -11,6 +11,7 @@ A *level* is a dict whose values are `msgspec.Raw` (the bytes of a value, unopen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
+from keyword import iskeyword
 from typing import Any, overload
 
 import msgspec
@@ -18,6 +19,9 @@ import msgspec
 from .errors import Unreadable
 
 Level = dict[str, Any]
+
+# What `kubectl apply` keeps of its manifest, that of a Secret included. No `repr` shows it.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 open_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _open_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -76,6 +80,18 @@ def plain(value: Any) -> Any:
     return value
 
 
+def attributes(level: Level) -> list[str]:
+    """The fields that can be written as attributes; a label's key often cannot."""
+    return [name for name in level if name.isidentifier() and not iskeyword(name)]
+
+
+def _quiet(value: Any) -> Any:
+    """Plain values, without what no `repr` shows."""
+    if isinstance(value, dict):
+        return {key: "…" if key == LAST_APPLIED else _quiet(member) for key, member in value.items()}
+    return [_quiet(member) for member in value] if isinstance(value, list) else value
+
+
 class Fields(Mapping[str, Any]):
     """A read-only mapping over one level; fields read as keys or as attributes.
 
@@ -115,13 +131,25 @@ class Fields(Mapping[str, Any]):
         raise AttributeError(f"{name!r} cannot be set: objects are shared and read-only outside .modify(...)")
 
     def __dir__(self) -> Iterable[str]:
-        return [*super().__dir__(), *self._level]
+        return [*super().__dir__(), *attributes(self._level)]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._level)
 
     def __repr__(self) -> str:
-        return repr(plain(self))
+        return repr(_quiet(plain(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (plain(self),)
+
+
+class HiddenFields(Fields):
+    """Fields whose values are secret: `repr` shows their names alone."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<values not shown: {', '.join(self._level)}>"
 
 
 class Items(Sequence[Any]):
@@ -153,7 +181,7 @@ class Items(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]  # equal by value, like list
 
     def __repr__(self) -> str:
-        return repr(plain(self))
+        return repr(_quiet(plain(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (plain(self),)

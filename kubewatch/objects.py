@@ -6,24 +6,35 @@ An object keeps the JSON that the server sent and its metadata, decoded; everyth
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from .errors import InvalidInput, Unreadable
-from .fields import Fields, Level, MutableFields, encode, open_level, read
+from .fields import LAST_APPLIED, Fields, HiddenFields, Level, attributes, encode, open_level, read
 from .ref import ObjectRef, OwnerReference
+
+if TYPE_CHECKING:
+    from .diff import Diff
 
 T = TypeVar("T")
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
+# Fields of a Secret that no `repr` shows the values of.
+SECRET = ("data", "stringData")
 
-class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+
+class _Annotations(dict[str, str]):
+    """Annotations whose `repr` leaves out the copy of the whole object, which may be a Secret."""
+
+    def __repr__(self) -> str:
+        return repr({**self, LAST_APPLIED: "…"} if LAST_APPLIED in self else {**self})
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, repr_omit_defaults=True):
     """The metadata of an object, typed and read-only.
 
     `managedFields` is left undecoded, as it is half of the bytes and rarely read: `obj["metadata"]["managedFields"]`.
@@ -52,10 +63,18 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_def
     @property
     def annotations(self) -> Mapping[str, str]:
         """The annotations; empty when there are none."""
-        return MappingProxyType(self.own_annotations) if self.own_annotations else _EMPTY
+        own = self.own_annotations
+        if not own:
+            return _EMPTY
+        return MappingProxyType(_Annotations(own) if LAST_APPLIED in own else own)
+
+    def __repr__(self) -> str:
+        own = self.own_annotations
+        quiet = own and msgspec.structs.replace(self, own_annotations=_Annotations(own))
+        return msgspec.Struct.__repr__(quiet or self)
 
 
-_decode_meta = msgspec.json.Decoder(ObjectMeta).decode
+decode_meta = msgspec.json.Decoder(ObjectMeta).decode
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -132,11 +151,14 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
         return f"{self.kind} {place}{self.name}"
 
     def __getitem__(self, key: str) -> Any:
-        return Fields(self._level())[key]
+        value = Fields(self._level())[key]
+        if key in SECRET and self.kind == "Secret" and isinstance(value, Fields):
+            return HiddenFields(value._level)
+        return value
 
     def get(self, key: str, default: Any = None) -> Any:
         """The field called `key`, or `default`."""
-        return Fields(self._level()).get(key, default)
+        return self[key] if key in self._level() else default
 
     def keys(self) -> Iterable[str]:
         """The names of the top-level fields."""
@@ -144,11 +166,11 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     def values(self) -> Iterable[Any]:
         """The values of the top-level fields."""
-        return Fields(self._level()).values()
+        return [self[key] for key in self._level()]
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and values of the top-level fields."""
-        return Fields(self._level()).items()
+        return [(key, self[key]) for key in self._level()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._level())
@@ -189,12 +211,28 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
         """The whole object as JSON text."""
         return encode(self._split()).decode()
 
-    def to_yaml(self) -> str:
-        """The whole object as YAML text, in the order the server sent."""
+    def to_yaml(self, *, managed_fields: bool = False) -> str:
+        """The object as YAML text, in the order the server sent; as kubectl has it, without managedFields."""
         import yaml  # comes with the official client; not needed by a watch
 
-        text: str = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        value = self.to_dict()
+        if not managed_fields:
+            value.get("metadata", {}).pop("managedFields", None)
+        text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
         return text
+
+    def diff(self, old: Any) -> Diff:
+        """What became of `old` (an object, or a plain dict), field by field, managedFields left out.
+
+        >>> print(new.diff(old))                                                             # doctest: +SKIP
+        spec.replicas: 2 → 3
+        spec.template.spec.containers[web].image: "web:1" → "web:2"
+
+        Of a Secret it shows which values changed, and never a value.
+        """
+        from .diff import diff
+
+        return diff(old, self)
 
     def to_model(self, model: type[T]) -> T:
         """This object as an official model (`V1Pod`), or as one's own Struct, dataclass or pydantic class."""
@@ -204,6 +242,9 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     def __repr__(self) -> str:
         return f"<{self._words()} resourceVersion={self.resource_version}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._level())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._raw, self.metadata, self.api_version, self.kind)
@@ -232,10 +273,13 @@ class Object(_Kept, frozen=True, gc=False, eq=False):
             raise AttributeError(name)
         level = self._level()
         if name in level:
-            value = Fields(level)[name]
+            value = self[name] if name in SECRET else Fields(level)[name]
             if value is not None:
                 return value
         return Fields({}) if name in ("spec", "status") else None
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *attributes(self._level())}
 
 
 class PartialObjectMeta(_Kept, frozen=True, gc=False, eq=False):
@@ -255,104 +299,6 @@ class PartialObjectMeta(_Kept, frozen=True, gc=False, eq=False):
 
 Mapping.register(Object)
 Mapping.register(PartialObjectMeta)
-
-
-@lru_cache(maxsize=256)
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda m: m.group(1).upper(), name)
-
-
-class DraftMeta(MutableFields):
-    """The metadata of a draft; names may be written in snake_case or as in YAML.
-
-    Touching an absent map or list (`labels`, `finalizers`, …) makes an empty one, so that it can be added to.
-    """
-
-    __slots__ = ()
-
-    def _key(self, name: str) -> str:
-        return _camel(name)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        key = _camel(name)
-        if key not in self._level and key in ("labels", "annotations"):
-            self._level[key] = {}
-        if key not in self._level and key in ("finalizers", "ownerReferences", "managedFields"):
-            self._level[key] = []
-        return self[key] if key in self._level else None
-
-
-class Draft(MutableFields):
-    """An object under change, inside `modify` only: fields are set and deleted by attribute or key.
-
-    Only what is touched is opened, so cutting a field costs no decoding of it. As on an object, `spec` and `status` are
-    always there to be asked, and set.
-    """
-
-    __slots__ = ()
-
-    @property
-    def metadata(self) -> DraftMeta:
-        """The metadata, to be changed."""
-        meta: DraftMeta = self["metadata"]
-        return meta
-
-    def __getitem__(self, key: str) -> Any:
-        value = super().__getitem__(key)
-        return DraftMeta(value._level) if key == "metadata" and isinstance(value, Fields) else value
-
-    def __getattr__(self, name: str) -> Any:
-        value = super().__getattr__(name)
-        if value is None and name in ("spec", "status"):
-            self._level[name] = {}
-            return self[name]
-        return value
-
-
-# What a store keeps objects under, and what relates them to others.
-_KNOWN_BY = ("name", "namespace", "uid", "resource_version", "owner_references")
-
-
-def modified(obj: T, change: Callable[[Any], object]) -> T:
-    """A copy of `obj` after `change` was called on a draft of it; what `change` returns is ignored.
-
-    A model of the user's own is handed to `change` as it is, and returned. Raises InvalidInput where `change` took away
-    what the object is known by, and what `change` raises.
-    """
-    if not isinstance(obj, _Kept):
-        change(obj)
-        return obj
-    level = obj._split()
-    absent = [name for name in ("spec", "status") if name not in level]
-    change(Draft(level))
-    for name in absent:
-        if level.get(name) == {}:  # it was made by asking for it
-            del level[name]
-    if level.get("apiVersion") != obj.api_version or level.get("kind") != obj.kind:
-        raise InvalidInput(f"modify must leave {obj._words()} its apiVersion, kind")
-    meta = obj.metadata
-    opened = level.get("metadata")
-    if type(opened) is not msgspec.Raw:
-        meta = _changed_metadata(obj, opened)
-    return type(obj)(encode(level), meta, obj.api_version, obj.kind)
-
-
-def _changed_metadata(obj: _Kept, opened: Any) -> ObjectMeta:
-    if type(opened) is not dict:
-        raise InvalidInput(f"modify must leave {obj._words()} its metadata")
-    for key in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields"):
-        if key in opened and not opened[key]:
-            del opened[key]
-    try:
-        meta = _decode_meta(encode(opened))
-    except msgspec.MsgspecError as error:
-        raise InvalidInput(f"modify must leave {obj._words()} good metadata: {error}") from error
-    lost = [name for name in _KNOWN_BY if getattr(obj.metadata, name) and not getattr(meta, name)]
-    if lost:
-        raise InvalidInput(f"modify must leave {obj._words()} its metadata.{', '.join(map(_camel, lost))}")
-    return meta
 
 
 def meta_of(obj: Any) -> ObjectMeta:

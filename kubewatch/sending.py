@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from .drafts import Draft
 from .errors import InvalidInput
 from .fields import plain
-from .objects import Draft, Object, PartialObjectMeta
+from .objects import Object, PartialObjectMeta
 
 
 class _Meta(msgspec.Struct, rename="camel"):

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from kubewatch.drafts import modified
 from kubewatch.errors import Unreadable
-from kubewatch.objects import modified
 from kubewatch.printing.columns import Column
 from kubewatch.printing.rows import Shape, cells, columns_for, room
 from kubewatch.printing.table import Table

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from kubewatch.drafts import modified
 from kubewatch.errors import WatchError
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
-from kubewatch.objects import modified
 from kubewatch.vitals import Vitals
 
 from .inband import InBand, function_failed

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubewatch.decode import decode_object, decode_partial
+from kubewatch.drafts import modified
 from kubewatch.errors import InvalidInput
-from kubewatch.objects import Object, modified
+from kubewatch.objects import Object
 from kubewatch.ref import OwnerReference
 
 POD: dict[str, Any] = {

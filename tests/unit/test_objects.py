@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from kubernetes.client import V1Pod
 
 from kubewatch.decode import decode_object, decode_partial
+from kubewatch.drafts import modified
 from kubewatch.errors import InvalidInput
-from kubewatch.objects import Object, meta_of, modified
+from kubewatch.objects import Object, meta_of
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch.decode import decode_object, decode_partial
+from kubewatch.drafts import modified
 from kubewatch.errors import InvalidInput
 from kubewatch.events import Apply
-from kubewatch.objects import Object, modified
+from kubewatch.objects import Object
 from kubewatch.prune import prune
 from kubewatch.streams import EventStream
 

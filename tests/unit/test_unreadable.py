@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from kubewatch.decode import decode_object, decode_partial
+from kubewatch.drafts import modified
 from kubewatch.errors import Unreadable
-from kubewatch.objects import modified
 from kubewatch.prune import prune
 
 
