@@ -33,6 +33,9 @@ class Action(msgspec.Struct, frozen=True):
         """Reconcile again when something changes, and not before."""
         return cls()
 
+    def __str__(self) -> str:
+        return "again when something changes" if self.requeue_after is None else f"again in {self.requeue_after:.12g} s"
+
     def __post_init__(self) -> None:
         seconds = self.requeue_after
         if seconds is None:

@@ -15,10 +15,17 @@ from .action import Action
 
 
 class Reconciled(msgspec.Struct, frozen=True, gc=False):
-    """An object was reconciled, and what its reconciler answered."""
+    """An object was reconciled, and what its reconciler answered.
+
+    >>> print(Reconciled(ObjectRef("Pod", "web-0", "shop"), Action.requeue(300)))
+    Pod.v1./web-0.shop: reconciled, again in 300 s
+    """
 
     ref: ObjectRef
     action: Action
+
+    def __str__(self) -> str:
+        return f"{self.ref}: reconciled, {self.action}"
 
 
 class ControllerError(KubewatchError):

@@ -5,9 +5,11 @@ import pickle
 import pytest
 
 from kubewatch.controller import (
+    Action,
     ControllerError,
     ObjectNotFound,
     QueueError,
+    Reconciled,
     ReconcilerFailed,
     RunnerError,
     Summary,
@@ -27,6 +29,18 @@ ERRORS = [
 @pytest.mark.parametrize(("error", "text"), ERRORS)
 def test_an_error_says_what_happened_to_which_object(error: ControllerError, text: str) -> None:
     assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        (Action.await_change(), "Pod.v1./web.shop: reconciled, again when something changes"),
+        (Action.requeue(0.5), "Pod.v1./web.shop: reconciled, again in 0.5 s"),
+        (Action.requeue(15_552_000), "Pod.v1./web.shop: reconciled, again in 15552000 s"),
+    ],
+)
+def test_a_result_says_in_one_line_what_comes_next(action: Action, text: str) -> None:
+    assert str(Reconciled(REF, action)) == text
 
 
 @pytest.mark.parametrize("error", [error for error, _ in ERRORS])
