@@ -67,7 +67,11 @@ class Command:
     def __init__(self, kubeconfig: Path | None, *argv: str, stdout: int = subprocess.PIPE) -> None:
         env = {**os.environ, "KUBECONFIG": str(kubeconfig), "NO_COLOR": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kubewatch", *argv], stdout=stdout, stderr=subprocess.PIPE, env=env
+            [sys.executable, "-m", "kubewatch", *argv],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=env,
         )
         self.out = Output(self.process.stdout.fileno() if self.process.stdout else -1)
         assert self.process.stderr
@@ -76,6 +80,11 @@ class Command:
     def event(self) -> tuple[str, dict[str, Any]]:
         found = json.loads(self.out.line())
         return found["event"], found.get("object", {})
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
 
     def send(self, signum: int) -> None:
         self.process.send_signal(signum)
@@ -90,7 +99,7 @@ class Command:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdout, self.process.stderr):
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
