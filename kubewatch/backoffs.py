@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-import backoff
-
 from .errors import InvalidInput
 
 Waits = Generator[Any, Any, None]
@@ -41,7 +39,9 @@ def exponential(minimum: float = 0.8, maximum: float = 30.0, factor: float = 2.0
         raise InvalidInput(
             f"exponential needs 0 < minimum <= maximum (seconds) and factor >= 1, not {minimum}, {maximum}, {factor}"
         )
-    return backoff.expo(base=factor, factor=minimum, max_value=maximum)
+    from backoff import expo  # not before there is an error to wait after, as it imports asyncio
+
+    return expo(base=factor, factor=minimum, max_value=maximum)
 
 
 def resetting(
@@ -77,6 +77,11 @@ def default() -> Waits:
     https://docs.rs/kube-runtime/latest/kube_runtime/watcher/struct.DefaultBackoff.html
     """
     return resetting(exponential)
+
+
+def full_jitter(seconds: float) -> float:
+    """Jitter as the `backoff` library has it by default: a random part of the wait, from none to all of it."""
+    return random.uniform(0, seconds)
 
 
 def stretched(seconds: float) -> float:

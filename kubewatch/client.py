@@ -6,13 +6,12 @@ import contextlib
 import functools
 import logging
 import os
-import platform
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
@@ -322,7 +321,7 @@ def _shared(*environment: str | None) -> Client:
 
 def user_agent() -> str:
     """Who asks, as servers log it."""
-    return f"kubewatch/{kubewatch.__version__} (python {platform.python_version()})"
+    return f"kubewatch/{kubewatch.__version__} (python {sys.version.split()[0]})"
 
 
 def _loaded(loader: Callable[[], Configuration]) -> Loaded:
@@ -369,6 +368,8 @@ def retry_after(header: str | None, status: Status | None = None) -> float | Non
     if header is not None and header.isascii() and header.isdecimal():
         seconds = float(header)
     elif header is not None:
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
         try:
             seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
         except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone

@@ -6,7 +6,6 @@ a newly installed one is found at once. https://kubernetes.io/docs/concepts/over
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 import time
@@ -161,11 +160,13 @@ class Discovery:
         word = word.lower()
         near = [resource for resource in served if resource.is_called(word)]
         if not near:
+            from difflib import get_close_matches  # rarely needed
+
             names: dict[str, Resource] = {}
             for resource in served:
                 for name in (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names):
                     names.setdefault(name, resource)
-            near = [names[name] for name in difflib.get_close_matches(word, names, n=5)]
+            near = [names[name] for name in get_close_matches(word, names, n=5)]
         raise UnknownKind(wanted, tuple(dict.fromkeys(map(say, near)))[:3])
 
     def _ask(self, api_version: str) -> Found:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,8 +34,7 @@ PLUGIN_TIMEOUT = 120.0
 _SHOWN = 2000
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A cluster that was found: how to load what it takes to reach it, now and again, and the namespace to begin in.
 
     What is loaded again is the same context of the same files, also when another one is the current one by then.
@@ -179,6 +176,8 @@ def run_plugin(plugin: dict[str, Any], cluster: dict[str, Any], folder: str) -> 
     stderr goes there instead.
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
     """
+    import subprocess  # not needed by most, and slow to import
+
     mode = plugin.get("interactiveMode") or "IfAvailable"
     interactive = mode != "Never" and _at_a_terminal()
     command = plugin.get("command") or ""

@@ -8,7 +8,6 @@ https://docs.rs/kube-runtime/latest/kube_runtime/predicates/index.html
 with `finalizers` where that matters.
 """
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -141,7 +140,9 @@ def _value(mapping: Mapping[str, str] | None) -> Hashable:
     members = tuple(sorted(mapping.items()))
     if sum(len(key) + len(value) for key, value in members) <= KEPT_AS_IT_IS:
         return members
-    return hashlib.blake2b(msgspec.json.encode(members), digest_size=16).digest()
+    from hashlib import blake2b  # with OpenSSL behind it: slow to import, for what most never need
+
+    return blake2b(msgspec.json.encode(members), digest_size=16).digest()
 
 
 generation: Predicate[Asked] = Predicate(_generation, "generation")

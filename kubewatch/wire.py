@@ -10,11 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import http.client
-import ipaddress
 import os
 import socket
-import ssl
 import time
 import weakref
 from collections.abc import Iterator
@@ -155,6 +152,8 @@ class Dialer:
         return conn.sock
 
     def _reason(self, error: BaseException) -> str:
+        import ssl  # here too: a server without TLS does without it
+
         causes = list(_causes(error))
         through = f" through the proxy {self._proxy.host}:{self._proxy.port}" if self._proxy is not None else ""
         for cause in causes:
@@ -201,7 +200,10 @@ def is_unexpected_eof(error: BaseException) -> bool:
     TLS peers and proxies often hang up like this. It says nothing worse than the end of the connection does. The causes
     of an error are searched, too. A reset connection is another matter.
     """
-    return any(isinstance(cause, (EOFError, ssl.SSLEOFError, http.client.IncompleteRead)) for cause in _causes(error))
+    import ssl  # slow to import: not before something went wrong
+    from http.client import IncompleteRead
+
+    return any(isinstance(cause, (EOFError, ssl.SSLEOFError, IncompleteRead)) for cause in _causes(error))
 
 
 # Every open connection of this process, so that a fork's child can let go of the copies that it got.
@@ -314,6 +316,8 @@ class Wire:
     @property
     def global_peer(self) -> bool:
         """Whether the other end is out on the internet, and not on this machine or in a private network."""
+        import ipaddress
+
         try:
             return ipaddress.ip_address(self._socket().getpeername()[0].partition("%")[0]).is_global
         except (OSError, ValueError, AttributeError):  # gone already, or not a TCP socket of our own

@@ -7,8 +7,6 @@ another process, pickled; so may what was raised, and that is where pickling goe
 from __future__ import annotations
 
 import os
-import pickle
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -46,11 +44,15 @@ def call(home: int, reconcile: Call, obj: Any, context: Any) -> Any:
             raise
         if isinstance(error, Exception) and _travels(error):
             raise
+        import traceback
+
         told = "".join(traceback.format_exception_only(type(error), error)).strip()
         raise RemoteError(f"{told} (in process {os.getpid()})") from None
 
 
 def _travels(error: Exception) -> bool:
+    import pickle  # where something is sent to another process, it was imported before
+
     # One that is pickled and cannot be unpickled breaks the pool, for all of its work.
     try:
         pickle.loads(pickle.dumps(error))

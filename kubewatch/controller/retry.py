@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from backoff import full_jitter
 from cachetools import LRUCache
 
 from kubewatch import backoffs
@@ -59,7 +58,7 @@ class Retry:
 def retry(
     wait_gen: WaitGenerator | None = None,
     *,
-    jitter: Callable[[float], float] | None = full_jitter,
+    jitter: Callable[[float], float] | None = backoffs.full_jitter,
     objects: int = 100_000,
     **wait_gen_args: Any,
 ) -> Retry:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from kubewatch import backoffs
 from kubewatch.config import Config
@@ -30,8 +31,7 @@ logger = logging.getLogger(__name__)
 Report = Callable[[BaseException], None]
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A trigger that runs: its items and errors, what stops it, and whether its thread can be relied on to end then.
 
     `vitals` are those of the watch behind it; None where there is none.
@@ -43,8 +43,7 @@ class Opened:
     stoppable: bool = True
 
 
-@dataclass(frozen=True)
-class Trigger:
+class Trigger(msgspec.Struct, frozen=True):
     """A stream and what its items mean. `open` is called once, when the controller starts; it makes no request."""
 
     label: str

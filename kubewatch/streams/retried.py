@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from kubewatch.backoffs import WaitGenerator, Waits, primed
 from kubewatch.errors import DecodeFailed, FunctionFailed, WatchError
@@ -23,12 +24,11 @@ Handler = Callable[[Any], object]
 MAX_RETRY_AFTER = 3600.0
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """When to wait how long, and when to give up; the words mean what they mean in the `backoff` library."""
 
     wait_gen: WaitGenerator
-    wait_gen_args: Mapping[str, Any] = field(default_factory=dict)
+    wait_gen_args: Mapping[str, Any] = {}
     max_tries: int | Callable[[], int | None] | None = None
     max_time: float | Callable[[], float | None] | None = None
     giveup: Callable[[WatchError], bool] | None = None

@@ -13,8 +13,6 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from backoff import full_jitter
-
 from kubewatch import backoffs
 from kubewatch.errors import InvalidInput, StreamUsed, WatchError
 from kubewatch.stop import Stop
@@ -217,7 +215,7 @@ class Stream(Iterator[X], Generic[X]):
         giveup: Callable[[WatchError], bool] | None = None,
         on_backoff: Handler | Iterable[Handler] | None = None,
         on_giveup: Handler | Iterable[Handler] | None = None,
-        jitter: Callable[[float], float] | None = full_jitter,
+        jitter: Callable[[float], float] | None = backoffs.full_jitter,
         **wait_gen_args: Any,
     ) -> S:
         """Consume errors: log each, then wait as the `backoff` library's wait generators say.
