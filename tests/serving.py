@@ -55,8 +55,8 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return self.matches(r"(?:Listening at:|Running on) (http://127\.0\.0\.1:\d+)")[0]
+        """Where it listens, as it last said."""
+        return self.matches(r"(?:Listening at:|Running on|development server at) (http://127\.0\.0\.1:\d+)")[-1]
 
     def open(self, path: str) -> http.client.HTTPResponse:
         """The answer to a GET on a connection of its own, whose body is yet to be read."""

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+import os
 
-urlpatterns: list[URLPattern] = []
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from kubewatch.contrib.django import stores
+
+
+def names(request: HttpRequest) -> HttpResponse:
+    """The names in a store."""
+    return HttpResponse(" ".join(sorted(settings.name for settings in stores["settings"])))
+
+
+def process(request: HttpRequest) -> HttpResponse:
+    """Who answers, and whether it watches."""
+    return JsonResponse({"pid": os.getpid(), "running": stores["settings"].running})
+
+
+urlpatterns = [path("names", names), path("process", process), path("kube/", include("kubewatch.contrib.django.urls"))]

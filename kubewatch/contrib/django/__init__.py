@@ -7,5 +7,7 @@ not say so.
 from __future__ import annotations
 
 from .reflection import Reflection, reflect_model
+from .signals import object_applied, object_deleted
+from .stores import stores
 
-__all__ = ["Reflection", "reflect_model"]
+__all__ = ["Reflection", "object_applied", "object_deleted", "reflect_model", "stores"]

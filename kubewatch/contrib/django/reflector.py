@@ -88,6 +88,10 @@ class Reflector:
         """How often no row could be made of an object, or the database refused it; each time was logged."""
         return self._changes.left_out + self._rows.refused
 
+    def __repr__(self) -> str:
+        state = f"ended by {type(self.failure).__name__}" if self.failure else "ready" if self.is_ready else "not ready"
+        return f"<Reflector of {self.reflection.label}, {state}>"
+
     # The threads
 
     def _run(self, work: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("django", reason="the extra kubewatch[django] is not install
 
 from django.db import connections
 
-import tests.djangosite  # noqa: F401
+import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import Reflection, reflect_model, reflector
 from kubewatch.contrib.django.changes import Batch
 from kubewatch.contrib.django.models import ReflectionState

@@ -18,7 +18,7 @@ from kubewatch.events import Apply, Delete, Event, Init, InitApply, InitDone
 
 pytest.importorskip("django", reason="the extra kubewatch[django] is not installed")
 
-import tests.djangosite  # noqa: F401
+import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import reflect_model
 from kubewatch.contrib.django.changes import Batch, Changes, Mark
 from tests.djangosite.models import Machine

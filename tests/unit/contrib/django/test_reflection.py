@@ -14,7 +14,7 @@ pytest.importorskip("django", reason="the extra kubewatch[django] is not install
 
 from django.test import override_settings
 
-import tests.djangosite  # noqa: F401
+import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import Reflection, reflect_model
 from kubewatch.contrib.django.reflection import overlap
 from tests.djangosite.models import (

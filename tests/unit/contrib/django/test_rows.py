@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-import tests.djangosite  # noqa: F401
+import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import Reflection, reflect_model
 from kubewatch.contrib.django.changes import Batch, Mark
 from kubewatch.contrib.django.models import ReflectionState

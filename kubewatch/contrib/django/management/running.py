@@ -1,0 +1,44 @@
+"""What the commands have in common that run until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from django.core.management.base import CommandError, OutputWrapper
+
+from kubewatch.controller.signals import handled
+from kubewatch.health import Report
+from kubewatch.probes import Answer, Probes
+from kubewatch.stop import Stop
+
+
+def add_address(parser: ArgumentParser) -> None:
+    """The arguments that say where probes are answered."""
+    parser.add_argument("--port", type=int, help="answer /healthz and /readyz on this port (0: any); none by default")
+    parser.add_argument("--bind", default="", metavar="ADDRESS", help="the address to listen on (default: all)")
+
+
+def not_listening(options: dict[str, Any], error: OSError) -> CommandError:
+    """What to say of an address that cannot be listened on."""
+    return CommandError(f"port {options['port']} cannot be listened on: {error}; choose another --port")
+
+
+@contextmanager
+def until_told(
+    options: dict[str, Any], out: OutputWrapper, alive: Callable[[], Report], ready: Callable[[], Report]
+) -> Iterator[Stop]:
+    """Within, probes are answered, and a signal stops the `Stop` that is given."""
+    told = Stop()
+    pages = {"/healthz": lambda _: Answer.of(alive()), "/readyz": lambda _: Answer.of(ready())}
+    with handled(told.stop, told.stop), ExitStack() as stack:
+        if options["port"] is not None:
+            try:
+                probes = stack.enter_context(Probes((options["bind"], options["port"]), pages))
+            except OSError as error:
+                raise not_listening(options, error) from error
+            out.write(f"/healthz and /readyz are at http://{options['bind'] or 'localhost'}:{probes.port}")
+            out.flush()
+        yield told
