@@ -1,8 +1,9 @@
-"""`Rendered`: everything that a replay server answers, as bytes that were made before anybody asks."""
+"""`Rendered`: everything that a replay server answers, as bytes that are made once, when first asked for."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Iterator
 
@@ -31,11 +32,10 @@ class Rendered:
         self.form = form
         self.version = objects
         self.objects, self.events = objects, events
-        last = events - 1
-        self._items = [render(form.in_list, number, number + 1) for number in range(objects)]
-        self._added = [self._event(b"ADDED", number, number + 1) for number in range(objects)]
-        self._added.append(chunk(form.bookmark % self.version))
-        self._modified = [self.change(at, 2 if at == last else 1) for at in range(events)]
+
+    @functools.cached_property
+    def _items(self) -> list[bytes]:
+        return [render(self.form.in_list, number, number + 1) for number in range(self.objects)]
 
     def page(self, start: int, limit: int, *, itemwise: bool) -> Iterator[bytes]:
         """One page of the list, as the chunks of its body; with `itemwise`, two chunks an object.
@@ -58,13 +58,17 @@ class Rendered:
             yield chunk(head + b",".join(items) + b"]}\n")
         yield b"0\r\n\r\n"
 
+    @functools.cached_property
     def initial_events(self) -> list[bytes]:
         """The beginning of a watch that was asked for initial events, a chunk each; the bookmark is the last."""
-        return self._added
+        added = [self._event(b"ADDED", number, number + 1) for number in range(self.objects)]
+        return [*added, chunk(self.form.bookmark % self.version)]
 
-    def changes(self, version: int) -> list[bytes]:
-        """What a watch from `version` on brings, a chunk each."""
-        return self._modified[max(0, version - self.version) :]
+    @functools.cached_property
+    def changes(self) -> list[bytes]:
+        """What a watch from the list's version on brings, a chunk each."""
+        last = self.events - 1
+        return [self.change(at, 2 if at == last else 1) for at in range(self.events)]
 
     def change(self, at: int, generation: int = 1, note: str = "") -> bytes:
         """Change number `at`, a chunk."""

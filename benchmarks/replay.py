@@ -1,4 +1,4 @@
-"""`Replay`: a server in a process of its own that lists and watches pods from bytes made beforehand.
+"""`Replay`: a server in a process of its own that lists and watches pods from bytes that are made once.
 
 It does nothing else, so that what is measured is the client. Every watch gets the same changes, as fast as its socket
 takes them and a chunk each, as the real server writes them, and stays open afterwards.
@@ -179,8 +179,8 @@ class _Handler(StreamRequestHandler):
         version = int(query.get("resourceVersion") or 0)
         if query.get("sendInitialEvents") == "true":
             version = rendered.version
-            self._send(rendered.initial_events())
-        self._send(rendered.changes(version))
+            self._send(rendered.initial_events)
+        self._send(rendered.changes[max(0, version - rendered.version) :])
         self._send_live(rendered)
         self.server.over.wait()
 

@@ -1,0 +1,189 @@
+"""Against a real kube-apiserver: the initial list beside curl, and a watch beside client-go with protobuf.
+
+A watch is measured in two ways. At once: changes are made while the clients are stopped (SIGSTOP), so that each gets
+them all when it goes on, as fast as the server can. As they come: while the changes are made, which takes longer, and
+costs each client a wake-up an event.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from kubewatch import Client
+from kubewatch.testing import EnvTest
+
+from .builds import Unavailable, client_go
+from .contenders import Contender, Size
+from .pods import TYPED, render
+from .rounds import ROOT, Outcome, outcome_of, run_once
+
+PAGE = 500
+WRITERS = 8
+ROUNDS = 3
+PODS = "/api/v1/namespaces/default/pods"
+
+# Seconds until a client has to be watching.
+TIMEOUT = 120.0
+
+FOLLOWERS = [
+    Contender("kubewatch", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "typed"),
+    Contender("kubewatch metadata", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "metadata"),
+    Contender("client-go, protobuf", lambda: (client_go(),), "protobuf"),
+]
+
+
+class Real(NamedTuple):
+    """What was measured: seconds of each list, ours and curl's in pairs; and what those who watched came to."""
+
+    version: str
+    size: Size
+    listed: list[float]
+    fetched: list[float]
+    at_once: list[Outcome]
+    as_they_come: list[Outcome]
+    failed: dict[str, str]
+
+
+def measure(size: Size, runs: int, *, tell: Callable[[str], None]) -> Real:
+    """Start a server, fill it, and measure; raises `kubewatch.testing.EnvTestUnavailable` without its programs."""
+    with EnvTest() as server, tempfile.TemporaryDirectory() as directory:
+        client = server.client()
+        kubeconfig = str(server.kubeconfig(f"{directory}/kubeconfig"))
+        tell(f"real server: creating {size.objects} pods")
+        _fill(client, size.objects)
+        urls = _pages(client)
+        listed, fetched = [], []
+        for number in range(runs):
+            tell(f"real server: list, round {number + 1}/{runs}")
+            result = run_once(FOLLOWERS[0], kubeconfig, Size(size.objects, 0))
+            listed.append(result["list_wall"])
+            fetched.append(_curl(server, urls, directory))
+        failed: dict[str, str] = {}
+        followed = []
+        for at_once in (True, False):
+            taken: dict[str, list[dict[str, Any]]] = {}
+            for number in range(min(runs, ROUNDS)):
+                tell(f"real server: watch, {'at once' if at_once else 'as they come'}, round {number + 1}")
+                note = f"{at_once}-{number}"
+                for name, outcome in _follow(client, kubeconfig, size, note, at_once, failed).items():
+                    taken.setdefault(name, []).append(outcome)
+            followed.append([outcome_of(name, str(each[0]["version"]), size, each) for name, each in taken.items()])
+        version = json.loads(client.request("GET", "/version").body)["gitVersion"]
+        return Real(version, size, listed, fetched, *followed, failed)
+
+
+def _fill(client: Client, objects: int) -> None:
+    pod = json.loads(render(TYPED.in_event, 0, 0))
+    meta = {"labels": pod["metadata"]["labels"], "annotations": pod["metadata"]["annotations"]}
+    meta["annotations"]["padding"] = "x" * 1500
+    spec = pod["spec"] | {"serviceAccountName": "default", "automountServiceAccountToken": False}
+    del spec["serviceAccount"]
+
+    def create(number: int) -> None:
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta | {"name": f"web-{number}"}, "spec": spec}
+        _send(client, "POST", PODS, body, "application/json")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(create, range(objects)))
+
+
+def _change(client: Client, size: Size, note: str) -> None:
+    def change(number: int) -> None:
+        patch = {"metadata": {"annotations": {"note": f"{note}-{number}"}}}
+        path = f"{PODS}/web-{number % size.objects}"
+        _send(client, "PATCH", path, patch, "application/merge-patch+json")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(change, range(size.events)))
+
+
+def _send(client: Client, method: str, path: str, body: dict[str, Any], type_: str) -> None:
+    client.request(method, path, body=json.dumps(body).encode(), headers={"content-type": type_})
+
+
+def _pages(client: Client) -> list[str]:
+    """The path of each page; their continue tokens serve for 5 minutes."""
+    paths, token = [], ""
+    while True:
+        query = [("limit", str(PAGE)), *([("continue", token)] if token else [])]
+        paths.append("/api/v1/pods?" + "&".join(f"{name}={value}" for name, value in query))
+        body = client.request("GET", "/api/v1/pods", query=query).body
+        found = re.search(rb'"continue":"([^"]*)"', body[:1000])
+        if not found:
+            return paths
+        token = found[1].decode()
+
+
+def _curl(server: EnvTest, paths: Sequence[str], directory: str) -> float:
+    """Seconds that curl takes for these pages, over one connection."""
+    config = "".join(f'url = "{server.url}{path}"\noutput = /dev/null\n' for path in paths)
+    with open(f"{directory}/curl", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(f'header = "Authorization: Bearer {server.token}"\ncacert = {server.ca_file}\n{config}')
+    command = ["curl", "--silent", "--fail", "--config", file.name, "--write-out", "%{time_total}\n"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT)
+    return sum(float(line) for line in done.stdout.split())
+
+
+def _follow(
+    client: Client, kubeconfig: str, size: Size, note: str, at_once: bool, failed: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Have all that can be had watch the same changes: one after the other, or while they are made."""
+    with ExitStack() as stack:
+        running: dict[str, subprocess.Popen[str]] = {}
+        for contender in FOLLOWERS:
+            watches = _watches(client)
+            try:
+                process = stack.enter_context(_started(contender.arguments(kubeconfig, size)))
+            except Unavailable as error:
+                failed[contender.name] = str(error)
+                continue
+            _wait_for_watches(client, watches + 1)
+            time.sleep(0.5)  # it has its list by now, and has told so itself
+            if at_once:
+                process.send_signal(signal.SIGSTOP)
+            running[contender.name] = process
+        _change(client, size, note)
+        return {name: _finished(process) for name, process in running.items()}
+
+
+@contextmanager
+def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _finished(process: subprocess.Popen[str]) -> dict[str, Any]:
+    process.send_signal(signal.SIGCONT)
+    output, _ = process.communicate(timeout=TIMEOUT)
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
+
+
+def _watches(client: Client) -> int:
+    """How many watches of pods the server has open."""
+    metrics = client.request("GET", "/metrics").body.decode()
+    lines = re.findall(r"^apiserver_longrunning_requests\{([^}]*)\} (\d+)$", metrics, re.MULTILINE)
+    return sum(int(count) for labels, count in lines if 'resource="pods"' in labels and 'verb="WATCH"' in labels)
+
+
+def _wait_for_watches(client: Client, count: int) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while _watches(client) < count:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no {count} watches after {TIMEOUT:g} s")
+        time.sleep(0.1)

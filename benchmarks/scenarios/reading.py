@@ -1,0 +1,91 @@
+"""`store.get` from 8 threads while a watch fills the store at full rate, beside the same reads of a bare dict."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable
+
+from kubewatch import Api, Client, Object, store, watcher
+from kubewatch.events import InitDone
+
+from .program import run
+
+THREADS = 8
+READS = 400
+
+# Seconds that each of the two is read for.
+DURATION = 1.0
+
+
+def _rate(read: Callable[[], object]) -> float:
+    """Reads per second, of all threads together; `read` makes READS of them."""
+    over = threading.Event()
+    counts = [0] * THREADS
+
+    def work(number: int) -> None:
+        done = 0
+        while not over.is_set():
+            read()
+            done += READS
+        counts[number] = done
+
+    threads = [threading.Thread(target=work, args=(number,), name=f"reader {number}") for number in range(THREADS)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    over.wait(DURATION)
+    over.set()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - started)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Read the one, then the other, twice, during one watch."""
+    reader, writer = store()
+    api = Api("v1", "Pod", client=Client.from_kubeconfig(arguments.kubeconfig))
+    stream = watcher(api).reflect(writer)
+    listed = threading.Event()
+    events = [0]
+
+    def follow() -> None:
+        for event in stream:
+            events[0] += 1
+            if type(event) is InitDone:
+                listed.set()
+
+    follower = threading.Thread(target=follow, name="follower")
+    follower.start()
+    listed.wait()
+    objects: dict[tuple[str, str], Object] = {(obj.namespace or "", obj.name): obj for obj in reader}
+    names = [(name, namespace) for namespace, name in list(objects)[:READS]]
+
+    def read_store() -> None:
+        get = reader.get
+        for name, namespace in names:
+            get(name, namespace)
+
+    def read_dict() -> None:
+        get = objects.get
+        for name, namespace in names:
+            get((namespace, name))
+
+    before = events[0]
+    rates = [(_rate(read_store), _rate(read_dict)) for _ in range(2)]
+    during = events[0] - before
+    stream.stop()
+    follower.join()
+    if during < 100:
+        raise RuntimeError(f"only {during} changes came meanwhile: the watch was over")
+    return {
+        "store_per_second": sum(rate for rate, _ in rates) / 2,
+        "dict_per_second": sum(rate for _, rate in rates) / 2,
+        "share": sum(rate for rate, _ in rates) / sum(rate for _, rate in rates),
+        "events_per_second": during / (4 * DURATION),
+    }
+
+
+if __name__ == "__main__":
+    run(measure)
