@@ -110,6 +110,8 @@ class Connection:
         context = self._owner.tls
         if context is not None:
             self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+            if self._gone.is_set():  # `abort` came before this socket was there for it to cut
+                return
             self._sock.settimeout(_HANDSHAKE_TIMEOUT)
             self._sock.do_handshake()
             self._sock.settimeout(None)
