@@ -109,6 +109,23 @@ def running(
             watchdog.join()
 
 
+def ended(program: str, *arguments: str, server: ApiServer | EnvTest, tmp_path: Path) -> tuple[int, str]:
+    """Exit code and output of a program that ends by itself."""
+    kubeconfig = tmp_path / "kubeconfig"
+    if not kubeconfig.exists():
+        server.kubeconfig(kubeconfig)
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / program), *arguments],
+        env=os.environ | {"KUBECONFIG": str(kubeconfig)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return run.returncode, run.stdout
+
+
 def config_map(name: str, namespace: str) -> dict[str, Any]:
     """A ConfigMap without data."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}

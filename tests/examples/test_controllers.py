@@ -6,10 +6,7 @@ that to kube-controller-manager, which EnvTest has not; there the tests see the 
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from kubewatch import Api, Object
 from kubewatch.client import Client
 from kubewatch.testing import ApiServer, EnvTest
 
-from .running import EXAMPLES, PATIENCE, config_map, daemon_set, deployment, running
+from .running import config_map, daemon_set, deployment, ended, running
 from .websites import CRON, OPERATOR, done, install, made, owned_by, wait_for, wait_until_gone, website
 
 
@@ -233,7 +230,7 @@ def test_what_the_operator_made_goes_with_its_website(kube_api: ApiServer, tmp_p
 @pytest.mark.parametrize("program", [OPERATOR, CRON])
 def test_without_its_crd_it_ends_and_says_so(kube_api: ApiServer, tmp_path: Path, program: str) -> None:
     """On the embedded server alone: the real one is shared, and knows the kind from other tests."""
-    code, output = ended(program, kube_api, tmp_path)
+    code, output = ended(program, server=kube_api, tmp_path=tmp_path)
     assert code == 1
     assert "the cluster serves no kind called 'example.com/v1 Website'" in output
 
@@ -250,7 +247,7 @@ def test_the_cron_job_reconciles_all_and_ends(
 ) -> None:
     for name in ("blog", "home", "shop"):
         websites.create(website(name))
-    code, output = ended(CRON, api_server, tmp_path)
+    code, output = ended(CRON, server=api_server, tmp_path=tmp_path)
     assert (code, output) == (0, "3 reconciled\n")
     for name in ("blog", "home", "shop"):
         assert done(websites.get(name))
@@ -264,22 +261,7 @@ def test_the_cron_jobs_exit_code_tells_of_a_failure(
     websites.create(website("home"))
     websites.create(website("broken"))
     config_maps.create({"metadata": {"name": made("broken")}, "immutable": True})
-    code, output = ended(CRON, api_server, tmp_path)
+    code, output = ended(CRON, server=api_server, tmp_path=tmp_path)
     assert code == 1
     assert output.endswith("1 reconciled, 1 failed\n")
     assert done(websites.get("home"))
-
-
-def ended(program: str, server: ApiServer | EnvTest, tmp_path: Path) -> tuple[int, str]:
-    """Exit code and output of a program that ends by itself."""
-    server.kubeconfig(tmp_path / "kubeconfig")
-    run = subprocess.run(
-        [sys.executable, str(EXAMPLES / program)],
-        env=os.environ | {"KUBECONFIG": str(tmp_path / "kubeconfig")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return run.returncode, run.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kubewatch import Api, Client, Object
+from kubewatch import Api, Object
 from kubewatch.testing import ApiServer, EnvTest
 from kubewatch.testing.envtest import EnvTestUnavailable
 from tests.conftest import REQUIRE_REAL
 
+from .accounts import create_all, kubeconfig_of
 from .running import running
 from .websites import OPERATOR, done, install, made, manifests, wait_for, website
 
@@ -77,10 +77,8 @@ def ours(api: Api[Object]) -> Iterator[Object]:
 def test_the_rights_in_rbac_yaml_are_enough(own_server: EnvTest, tmp_path: Path) -> None:
     """Run as the service account that rbac.yaml makes, by a token such as its pod would have."""
     client = own_server.client()
-    for manifest in manifests("rbac.yaml"):
-        kind, namespace = manifest["kind"], manifest["metadata"].get("namespace")
-        Api(manifest["apiVersion"], kind, namespace=namespace, client=client).create(manifest)
-    kubeconfig_of_the_operator(own_server, client, tmp_path / "kubeconfig")
+    create_all(client, manifests("rbac.yaml"))
+    kubeconfig_of(own_server, client, "website-operator", "website-operator", tmp_path / "kubeconfig")
     websites = Api("example.com/v1", "Website", namespace="default", client=client)
     deployments = Api("apps/v1", "Deployment", namespace="default", client=client)
     websites.create(website("home"))
@@ -109,16 +107,3 @@ def test_no_right_in_rbac_yaml_is_unused(kube_api: ApiServer, tmp_path: Path) ->
     (role,) = (each for each in manifests("rbac.yaml") if each["kind"] == "ClusterRole")
     rights = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
     assert used == rights - {("configmaps", "create"), ("deployments", "create")}
-
-
-def kubeconfig_of_the_operator(server: EnvTest, client: Client, path: Path) -> None:
-    """A kubeconfig of the service account website-operator.
-
-    https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
-    """
-    body = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}).encode()
-    asked = "/api/v1/namespaces/website-operator/serviceaccounts/website-operator/token"
-    answer = client.request("POST", asked, headers={"content-type": "application/json"}, body=body)
-    config = json.loads(server.kubeconfig(path).read_text())
-    config["users"][0]["user"] = {"token": json.loads(answer.body)["status"]["token"]}
-    path.write_text(json.dumps(config))
