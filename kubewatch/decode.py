@@ -47,11 +47,8 @@ def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> Partial
     return PartialObjectMeta(raw, head.metadata, api_version, kind)
 
 
-class Frame(NamedTuple):
-    """One line of a watch: what happened (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR), and the JSON of the object."""
-
-    type: str
-    raw: bytes
+# One line of a watch: what happened (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR), and the JSON of the object.
+Frame = tuple[str, bytes]
 
 
 class _Frame(msgspec.Struct, gc=False):
@@ -65,24 +62,24 @@ _frame = msgspec.json.Decoder(_Frame).decode
 _OPENINGS = tuple((f'{{"type":"{t}","object":'.encode(), t) for t in ("MODIFIED", "ADDED", "DELETED", "BOOKMARK"))
 
 
-def decode_frame(line: bytes) -> Frame:
-    """One line of a watch; raises `msgspec.DecodeError` where it is no frame.
+def decode_frame(text: bytes, start: int, end: int) -> Frame:
+    """The line of a watch between `start` and `end`; raises `msgspec.DecodeError` where it is no frame.
 
-    >>> decode_frame(b'{"type":"ADDED","object":{"metadata":{"name":"web"}}}')
-    Frame(type='ADDED', raw=b'{"metadata":{"name":"web"}}')
+    >>> decode_frame(b'{"type":"ADDED","object":{"metadata":{"name":"web"}}}', 0, 53)
+    ('ADDED', b'{"metadata":{"name":"web"}}')
     """
     for opening, type_ in _OPENINGS:
-        if line.startswith(opening) and line.endswith(b"}"):
+        if text.startswith(opening, start) and text.endswith(b"}", start, end):
             # What stands between is decoded next, and must then be exactly one JSON value: a frame with more members
             # ends in something that is none. `decode_whole_frame` serves those.
-            return Frame(type_, line[len(opening) : -1])
-    return decode_whole_frame(line)
+            return type_, text[start + len(opening) : end - 1]
+    return decode_whole_frame(text[start:end])
 
 
 def decode_whole_frame(line: bytes) -> Frame:
     """Like `decode_frame`, for any order of members: slower, and right for every frame there can be."""
     frame = _frame(line)
-    return Frame(frame.type, bytes(frame.object))
+    return frame.type, bytes(frame.object)
 
 
 class Bookmark(NamedTuple):

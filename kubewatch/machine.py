@@ -191,7 +191,7 @@ class Machine(Generic[T]):
             return ()
         self._framed = True
         try:
-            type_, raw = decode_frame(line)
+            type_, raw = decode_frame(line, 0, len(line))
             content = self._open(type_, raw)
         except Exception:
             # Once more, looking at every byte: a line that is no frame is one thing, an odd object in a frame another.
@@ -287,6 +287,8 @@ class Machine(Generic[T]):
         if self.state is State.WATCHING:
             if bookmark.resource_version:
                 self.version = self.vitals.resource_version = bookmark.resource_version
+                if self.vitals.on_bookmark is not None:
+                    self.vitals.on_bookmark(bookmark.resource_version)
             return ()
         if INITIAL_EVENTS_END not in bookmark.annotations:
             if not self._initially.bookmarked():

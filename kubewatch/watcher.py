@@ -19,7 +19,7 @@ from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachabl
 from .events import Event
 from .lines import Lines
 from .machine import LIVE, Machine, State
-from .objects import PartialObjectMeta
+from .objects import Object, PartialObjectMeta
 from .params import ListParams, WatchParams
 from .source import MetadataSource, Session, Source, WatchBody, named
 from .stop import Stop
@@ -149,14 +149,14 @@ def _follow(
         if block is None:
             break
         now = clock()
-        for line in lines.feed(block):
+        for text, start, end in lines.feed(block):
             version = ""
             if machine.state is watching:
                 try:
-                    type_, raw = decode_frame(line)
+                    type_, raw = decode_frame(text, start, end)
                     event: Any = LIVE[type_]
                     obj = decode(raw, api_version, kind)
-                    version = version_of(obj, raw)
+                    version = obj.metadata.resource_version if type(obj) is Object else version_of(obj, raw)
                 except Exception:
                     version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
             if version:
@@ -170,7 +170,7 @@ def _follow(
                 if stop.stopped:
                     return
                 continue
-            for item in machine.line(line):
+            for item in machine.line(text[start:end]):
                 fruitful = True
                 yield item
                 if stop.stopped:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from kubewatch import decode
 from kubewatch.decode import (
-    Frame,
     Salvage,
     decode_bookmark,
-    decode_frame,
     decode_object,
     decode_status,
     decode_whole_frame,
@@ -17,18 +16,22 @@ from kubewatch.decode import (
 )
 
 
+def decode_frame(line: bytes) -> decode.Frame:
+    return decode.decode_frame(b"before\n" + line + b"\nbehind", 7, 7 + len(line))
+
+
 @pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR", "NEW-KIND-OF-EVENT"])
 def test_a_frame_as_go_writes_it_and_the_same_frame_in_any_order_are_equal(type_: str) -> None:
     raw = b'{"metadata":{"name":"a"}}'
-    assert decode_frame(b'{"type":"%s","object":%s}' % (type_.encode(), raw)) == Frame(type_, raw)
-    assert decode_frame(b'{ "object" : %s , "type": "%s"}' % (raw, type_.encode())) == Frame(type_, raw)
+    assert decode_frame(b'{"type":"%s","object":%s}' % (type_.encode(), raw)) == (type_, raw)
+    assert decode_frame(b'{ "object" : %s , "type": "%s"}' % (raw, type_.encode())) == (type_, raw)
 
 
 def test_a_frame_with_more_members_is_no_object_on_the_short_way_and_whole_on_the_long_one() -> None:
     line = b'{"type":"ADDED","object":{"metadata":{"name":"a"}},"extra":{"b":1}}'
     with pytest.raises(msgspec.DecodeError):
-        decode_object(decode_frame(line).raw)
-    assert decode_object(decode_whole_frame(line).raw).name == "a"
+        decode_object(decode_frame(line)[1])
+    assert decode_object(decode_whole_frame(line)[1]).name == "a"
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"null", b'{"type":"ADDED"}', b"not json", b'{"kind":"Status"}'])
