@@ -156,7 +156,7 @@ def _follow(
                     type_, raw = decode_frame(text, start, end)
                     event: Any = LIVE[type_]
                     obj = decode(raw, api_version, kind)
-                    version = obj.metadata.resource_version if type(obj) is Object else version_of(obj, raw)
+                    version = obj.metadata.resource_version if isinstance(obj, Object) else version_of(obj, raw)
                 except Exception:
                     version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
             if version:
