@@ -13,9 +13,10 @@ logger = logging.getLogger(__name__)
 
 def reconcile(settings: Object, context: None) -> Action:
     """Note the ConfigMap in the database."""
-    Machine.objects.update_or_create(name=settings.name, defaults={"size": len(settings.data or {})})
+    if not Machine.objects.filter(name=settings.name).exists():  # outside of a transaction, which mends a connection
+        Machine.objects.create(name=settings.name, size=len(settings.data or {}))
     logger.info("noted %s", settings.name)
     return Action.await_change()
 
 
-controller = Program(Controller(Api("configmaps", namespace="default")), reconcile)
+controller = Program(Controller(Api("configmaps", namespace="default")).with_config(concurrency=1), reconcile)

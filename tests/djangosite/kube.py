@@ -15,3 +15,7 @@ deployments = reflect_model(
 )
 
 machines = reflect_model(Machine, Api("v1", "Node"), key={"name": "metadata.name"}, fields={})
+
+websites = reflect_model(
+    Machine, Api("example.com/v1", "Website"), key={"name": "metadata.name"}, fields={"size": ".spec.replicas"}
+)
