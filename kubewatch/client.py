@@ -25,7 +25,7 @@ from .decode import Status, decode_status
 from .errors import ApiError, AuthError, InvalidInput, Unreachable
 from .http1 import Head, encode_request
 from .kubeconfig import Place
-from .params import encode_query
+from .params import to_target
 from .stop import Stop
 from .wire import NoCertificate, Stale, Wire
 
@@ -179,10 +179,7 @@ class Client:
         `wire` is an open connection of the caller's own, to be used if it still serves; it is closed if not. With a
         `stop`, connections are made for it alone and not kept.
         """
-        if not path.startswith("/"):
-            raise InvalidInput(f"the path of a request begins with '/', which {path!r} does not")
-        text = encode_query(query)
-        target = f"{path}?{text}" if text else path
+        target = to_target(path, query)
         what = f"{method} {path}"
         refused: Access | None = None
         while True:
@@ -223,6 +220,12 @@ class Client:
                 raise AuthError(f"{error}. {self._advice()}") from error
             refused = access
 
+    def ask_ahead(self, wire: Wire, path: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str]) -> None:
+        """Send the GET that `exchange` will be called for next, on the wire that it will be given, if that serves."""
+        access = self._credentials.at_hand()
+        if access is not None and wire.dialer is access.dialer and wire.reusable:
+            wire.ask_ahead(self._encoded(access, wire, "GET", to_target(path, query), headers, None))
+
     def _ask(
         self,
         access: Access,
@@ -237,11 +240,7 @@ class Client:
         while True:
             wire = wire or Wire(access.dialer, stop)
             try:
-                compress = wire.global_peer if self._compress is None else self._compress
-                own = {"accept": "application/json", "accept-encoding": "gzip" if compress else "identity"}
-                own |= {"user-agent": user_agent()} | {name.lower(): value for name, value in headers.items()}
-                lines = [*access.dialer.headers, *own.items(), *access.headers]
-                request = encode_request(method, access.dialer.target + target, lines, body)
+                request = self._encoded(access, wire, method, target, headers, body)
                 return wire, wire.ask(method, request, timeout)
             except Stale as error:
                 wire.close()
@@ -251,6 +250,15 @@ class Client:
             except BaseException:
                 wire.close()
                 raise
+
+    def _encoded(
+        self, access: Access, wire: Wire, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> bytes:
+        compress = wire.global_peer if self._compress is None else self._compress
+        own = {"accept": "application/json", "accept-encoding": "gzip" if compress else "identity"}
+        own |= {"user-agent": user_agent()} | {name.lower(): value for name, value in headers.items()}
+        lines = [*access.dialer.headers, *own.items(), *access.headers]
+        return encode_request(method, access.dialer.target + target, lines, body)
 
     def _kept(self, access: Access) -> Wire | None:
         while True:

@@ -31,6 +31,14 @@ def encode_query(query: Iterable[tuple[str, str]]) -> str:
     return urlencode(list(query))
 
 
+def to_target(path: str, query: Iterable[tuple[str, str]]) -> str:
+    """What a request asks for: `path`, and `query` where there is one. Raises InvalidInput for a relative path."""
+    if not path.startswith("/"):
+        raise InvalidInput(f"the path of a request begins with '/', which {path!r} does not")
+    text = encode_query(query)
+    return f"{path}?{text}" if text else path
+
+
 class ListParams(msgspec.Struct, frozen=True):
     """What to list: a page of `limit` objects from `continue_` on, at a version.
 

@@ -2,6 +2,8 @@
 
 A session has one connection at a time. The pages of a list share it, and the watch that follows takes it over, so that
 both come from the same one of several API servers. Each later watch opens a new one.
+
+When a page is read, the next one is asked for before anything is decoded: the server works on it meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import msgspec
 
 from .aside import aside
 from .client import Client
-from .errors import ApiError, Unreachable
+from .errors import ApiError, IdleTimeout, Unreachable
 from .pages import Page, decode_page
 from .params import ListParams, WatchParams
 from .stop import Stop
@@ -52,21 +54,31 @@ class Session:
 
     def list(self, params: ListParams) -> Page:
         """One page of the list; at most 60 s without a byte of it. Raises ApiError, AuthError, Unreachable."""
-        path = self._path()
+        wire = self._take()
+        ahead = wire is not None and wire.asked_ahead
+        try:
+            return self._page(wire, params)
+        except Unreachable as error:
+            if not ahead or self._stop.stopped or isinstance(error, IdleTimeout):
+                raise
+        # Its answer waited while the page before was handed out, and the server did not wait that long.
+        self.close()
+        return self._page(None, params)
+
+    def _page(self, wire: Wire | None, params: ListParams) -> Page:
+        path, headers = self._path(), {"accept": self._list_as}
         wire, head = self._client.exchange(
-            self._take(),
-            "GET",
-            path,
-            query=params.query(),
-            headers={"accept": self._list_as},
-            timeout=LIST_TIMEOUT,
-            stop=self._stop,
+            wire, "GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT, stop=self._stop
         )
         self._wire = wire
         try:
-            return parse_page(wire.read_all(LIST_TIMEOUT), head.headers, path)
+            page = parse_page(wire.read_all(LIST_TIMEOUT), head.headers, path)
+            if page.continue_:
+                following = msgspec.structs.replace(params, continue_=page.continue_)
+                self._client.ask_ahead(wire, path, following.query(), headers)
+            return page
         finally:
-            if not wire.reusable:
+            if not (wire.asked_ahead or wire.reusable):
                 self.close()
 
     def watch(self, params: WatchParams, idle_timeout: float) -> WatchBody:

@@ -213,6 +213,8 @@ _wires: weakref.WeakSet[Wire] = weakref.WeakSet()
 class Wire:
     """One connection, used by one thread at a time: `ask`, then `read` until the body's end, then `ask` again.
 
+    Between the two, `ask_ahead` may send the next request already: the server works on it meanwhile.
+
     With a `stop`, all of it ends within milliseconds of `stop.stop()`, by an Unreachable or as if the server had hung
     up: look at `stop.stopped` first. Seconds everywhere. Raises Unreachable.
     """
@@ -234,19 +236,27 @@ class Wire:
         self._head: Head | None = None
         self._body: Body | None = None
         self._begun = b""  # what of the body came with the head
+        self._ahead = b""  # the request that was sent ahead
         self.idle_since = time.monotonic()
         _wires.add(self)
 
     def ask(self, method: str, request: bytes, timeout: float) -> Head:
-        """Send a request and wait for the head of its answer, at most `timeout` seconds each."""
+        """Send a request and wait for the head of its answer, at most `timeout` seconds each.
+
+        One that was sent ahead is not sent again. Raises Stale where another one was: its answer is in the way.
+        """
         kept, self._head, self._body = self._head is not None, None, None
+        ahead, self._ahead = self._ahead, b""
+        if ahead not in (b"", request):
+            raise Stale(f"the connection to {self.dialer.address} brings the answer to another request")
         sock = self._socket()
         self._set_timeout(timeout)
         data = b""
         try:
             # The server may have answered and hung up before it had read everything: the answer is worth a look.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                sock.sendall(request)
+                if not ahead:
+                    sock.sendall(request)
             end, left = time.monotonic() + timeout, timeout
             while True:
                 block = self._receive(timeout, end, left)
@@ -270,6 +280,20 @@ class Wire:
             if isinstance(error, Unreachable):
                 raise
             raise Unreachable(f"the connection to {self.dialer.address} broke: {error}") from error
+
+    def ask_ahead(self, request: bytes) -> None:
+        """Send a request, of which `ask` will get the answer, on a connection that is `reusable`."""
+        try:
+            self._socket().sendall(request)
+        except OSError:
+            self.close()  # so the request is sent on another one when its time comes
+        else:
+            self._ahead = request
+
+    @property
+    def asked_ahead(self) -> bool:
+        """Whether an answer is on its way that nobody waited for yet."""
+        return bool(self._ahead)
 
     def read(self, timeout: float) -> bytes:
         """The next bytes of the body, as they come; empty at its end, and only there.

@@ -82,6 +82,104 @@ def test_pages_share_a_connection_which_the_watch_takes_over_and_the_next_watch_
         mine.close()
 
 
+PAGE = LIST.replace(b'"5"', b'"5","continue":"more"')
+
+
+class Paging:
+    """A server of two pages, which does with the request for the second one what a test says."""
+
+    def __init__(self, second: Callable[[socket.socket, int], None]) -> None:
+        self._second = second
+        self.peer = Peer(self._serve)
+        self.asked = threading.Event()  # for the second page
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        while head := self.peer.head(sock):
+            if "continue=more" not in head:
+                sock.sendall(answer(PAGE))
+                continue
+            self.asked.set()
+            self._second(sock, number)
+
+    def paths(self) -> list[str]:
+        return [head.split()[1].partition("?")[2] for head in self.peer.requests]
+
+
+def test_the_next_page_is_on_its_way_while_one_is_looked_at() -> None:
+    server = Paging(lambda sock, number: sock.sendall(answer(LIST)))
+    with server.peer as peer, contextlib.closing(session(peer)) as mine:
+        page = mine.list(ListParams(limit=1))
+        assert server.asked.wait(5.0)  # and nobody called for it yet
+        assert page.continue_ == "more"
+        assert mine.list(ListParams(limit=1, continue_="more")).resource_version == "5"
+        assert server.paths() == ["limit=1", "limit=1&continue=more"]
+        assert peer.accepted == 1
+
+
+def test_a_page_on_its_way_that_nobody_wants_is_left_and_never_taken_for_another_answer() -> None:
+    server = Paging(lambda sock, number: sock.sendall(answer(LIST.replace(b'"5"', b'"6"'))))
+    with server.peer as peer, contextlib.closing(session(peer)) as mine:
+        mine.list(ListParams(limit=1))
+        assert server.asked.wait(5.0)
+        assert mine.list(ListParams(limit=2)).resource_version == "5"
+        assert server.asked.wait(5.0)
+        assert b"".join(mine.watch(WatchParams(), IDLE).blocks()) == PAGE
+        assert peer.accepted == 3
+
+
+@pytest.mark.parametrize("sent", [b"", answer(LIST)[:-10], CHUNKED], ids=["unanswered", "cut", "empty"])
+def test_a_page_that_the_server_gave_up_sending_is_asked_for_again(sent: bytes) -> None:
+    """Whoever takes a minute for the objects of a page must not lose the list by it."""
+
+    def second(sock: socket.socket, number: int) -> None:
+        sock.sendall(sent if number == 0 else answer(LIST))
+        if number == 0:
+            sock.shutdown(socket.SHUT_RDWR)
+
+    server = Paging(second)
+    with server.peer as peer, contextlib.closing(session(peer)) as mine:
+        mine.list(ListParams(limit=1))
+        assert server.asked.wait(5.0)
+        assert mine.list(ListParams(limit=1, continue_="more")).resource_version == "5"
+        assert server.paths() == ["limit=1", *["limit=1&continue=more"] * 2]
+        assert peer.accepted == 2
+
+
+def test_a_page_on_its_way_that_is_refused_is_refused_when_it_is_called_for() -> None:
+    """State row 8: 410 on a continue token."""
+    server = Paging(lambda sock, number: sock.sendall(answer(b'{"kind":"Status","code":410}', "410 Gone")))
+    with server.peer as peer, contextlib.closing(session(peer)) as mine:
+        mine.list(ListParams(limit=1))
+        with pytest.raises(ApiError, match="410"):
+            mine.list(ListParams(limit=1, continue_="more"))
+        assert mine.list(ListParams(limit=1)).continue_ == "more"
+        assert peer.accepted == 2
+
+
+def test_a_stop_ends_the_wait_for_a_page_on_its_way() -> None:
+    stop = Stop()
+    server = Paging(lambda sock, number: stop.stop())
+    with server.peer as peer, contextlib.closing(session(peer, stop)) as mine:
+        mine.list(ListParams(limit=1))
+        with pytest.raises(Unreachable):
+            mine.list(ListParams(limit=1, continue_="more"))
+        assert peer.accepted == 1
+
+
+def test_a_page_is_asked_for_ahead_with_the_credentials_of_that_time_and_again_with_newer_ones() -> None:
+    def second(sock: socket.socket, number: int) -> None:
+        sock.sendall(answer(b"{}", "401 Unauthorized") if number == 0 else answer(LIST))
+
+    server = Paging(second)
+    with server.peer as peer:
+        made = [configuration(peer.url, api_key={"authorization": f"Bearer {token}"}) for token in ("old", "new")]
+        client = Client(made[0], loader=lambda: made[1])
+        with contextlib.closing(Session(client, lambda: "/api/v1/pods", Stop())) as mine:
+            mine.list(ListParams(limit=1))
+            assert mine.list(ListParams(limit=1, continue_="more")).resource_version == "5"
+        assert [headers_of(head)["authorization"] for head in peer.requests] == ["Bearer old"] * 2 + ["Bearer new"]
+
+
 def test_a_request_says_who_asks_and_for_what() -> None:
     with peer_that_sends(answer(LIST)) as peer:
         session(peer, api_key={"authorization": "Bearer t0ken", "BearerToken": "Bearer t0ken"}).list(
