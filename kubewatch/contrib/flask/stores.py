@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +23,9 @@ from kubewatch.indexes import IndexFunction
 from kubewatch.live import LiveStore, live
 
 from .settings import Settings
+
+# How often a pause looks whether the worker was told to end, in seconds: half of the 100 ms in which a stop must work.
+LOOK = 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +67,7 @@ class AppStores:
         self.stores: dict[str, LiveStore[Any]] = {}
         self._client = settings.make_client()
         self._started_in: int | None = None  # the process
-        self._stopped = False
+        self._stopped = threading.Event()
         self._worker: Worker | None = None
 
     def add(self, name: str, declared: Declared) -> None:
@@ -71,14 +76,14 @@ class AppStores:
 
     def start(self) -> None:
         """Start all stores in this process; idempotent. Makes no request on this thread."""
-        self._stopped = False
+        self._stopped.clear()
         self._started_in = os.getpid()
         for store in self.stores.values():
             store.start()
 
     def stop(self) -> None:
         """Stop all stores, and wait for the end of their threads, some milliseconds. What they hold can be read on."""
-        self._stopped = True
+        self._stopped.set()
         for timeout in (0, None):  # all at once
             for store in self.stores.values():
                 store.stop(timeout)
@@ -96,8 +101,21 @@ class AppStores:
 
     @property
     def stopping(self) -> bool:
-        """Whether this process was told to end: endless responses look at it several times a second, and end."""
-        return self._stopped or (self._worker is not None and not self._worker.alive)
+        """Whether the stores were stopped, or this process's worker was told to end."""
+        return self._stopped.is_set() or (self._worker is not None and not self._worker.alive)
+
+    def wait(self, seconds: float) -> bool:
+        """Pause an endless response for `seconds`; returns whether it is to end, at once when `stopping`.
+
+        A server waits for the responses that are under way before it ends, for 30 s perhaps, and then kills.
+        """
+        end = time.monotonic() + seconds
+        while not self.stopping:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._stopped.wait(min(left, LOOK))
+        return True
 
     def ready(self, name: str) -> LiveStore[Any]:
         """The store `name` once its first list is complete. Raises `NotReady` after the configured `ready_timeout`."""

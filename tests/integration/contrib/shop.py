@@ -14,13 +14,10 @@ from kubewatch.contrib.flask import AppStores, KubeWatch
 kube = KubeWatch()
 settings = kube.store("settings", "configmaps", namespace="default")
 
-PAUSE = threading.Event()  # never set
-
 
 def until_the_end(here: AppStores) -> Iterator[str]:
     yield "begun\n"
-    while not here.stopping:
-        PAUSE.wait(0.05)
+    here.wait(seconds=3600)
     yield "ended\n"
 
 

@@ -206,8 +206,10 @@ def test_an_app_is_stopping_once_its_worker_is_told_to_end() -> None:
     post_worker_init(worker)
     of_app: AppStores = app.extensions["kubewatch"]
     assert not of_app.stopping
+    assert not of_app.wait(0.01)
     worker.alive = False
     assert of_app.stopping
+    assert of_app.wait(3600)
 
 
 def test_an_app_is_stopping_once_its_stores_are_stopped_until_they_are_started() -> None:
