@@ -51,7 +51,7 @@ from .live import LiveStore, live
 from .objects import Object, ObjectMeta, PartialObjectMeta
 from .program import Program
 from .prune import prune
-from .ref import ObjectRef, OwnerReference
+from .ref import ObjectRef, OwnerReference, owner_reference
 from .reflector import reflector
 from .selectors import LabelSelector, parse_labels
 from .shared import SharedWriter, store_shared
@@ -123,6 +123,7 @@ __all__ = [
     "live",
     "merge",
     "metadata_watcher",
+    "owner_reference",
     "parse_labels",
     "predicates",
     "prune",

@@ -23,6 +23,26 @@ class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel", omit
     block_owner_deletion: bool | None = None
 
 
+def owner_reference(owner: Any, *, controller: bool = True) -> OwnerReference:
+    """The entry of a child's `metadata.ownerReferences` that names its owner; the child then goes when the owner does.
+
+    >>> config_maps.apply(                                                                  # doctest: +SKIP
+    ...     {"metadata": {"name": "page", "ownerReferences": [owner_reference(website)]}}, field_manager="website"
+    ... )
+
+    `owner` is an object or an official model, and in the child's namespace or in none. `controller` says that it is the
+    one owner that manages the child. Raises InvalidInput for what has no uid: it is not, or not as the server has it.
+    """
+    metadata = getattr(owner, "metadata", None)
+    api_version, kind = getattr(owner, "api_version", None), getattr(owner, "kind", None)
+    name, uid = getattr(metadata, "name", None), getattr(metadata, "uid", None)
+    if not (api_version and kind and name and uid):
+        raise InvalidInput(
+            f"an owner is an object as the server has it, with kind and uid; this {type(owner).__name__} is not"
+        )
+    return OwnerReference(api_version, kind, name, uid, controller=controller or None)
+
+
 class ObjectRef(msgspec.Struct, frozen=True, gc=False, eq=False):
     """A reference to an object: equal to another when kind, API version, name and namespace are.
 

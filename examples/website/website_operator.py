@@ -18,6 +18,7 @@ from kubewatch import (
     Object,
     Reconciled,
     RunnerError,
+    owner_reference,
     predicates,
     reflector,
     store,
@@ -73,12 +74,11 @@ def servers(website: Object) -> dict[str, Any]:
 
 
 def owned_by(website: Object) -> dict[str, Any]:
-    owner = {"apiVersion": website.api_version, "kind": website.kind, "name": website.name, "uid": website.uid}
     return {
         "name": f"website-{website.name}",  # so that nobody's own objects are taken over
         "namespace": website.namespace,
         "labels": LABELS,
-        "ownerReferences": [owner | {"controller": True}],
+        "ownerReferences": [owner_reference(website)],
     }
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from kubernetes.client import V1Pod
+from kubernetes.client import V1ObjectMeta, V1Pod
 from pydantic import BaseModel
 
 from kubewatch.api import Api
+from kubewatch.decode import decode_object
 from kubewatch.errors import InvalidInput
-from kubewatch.ref import ObjectRef, OwnerReference
+from kubewatch.ref import ObjectRef, OwnerReference, owner_reference
+from kubewatch.sending import to_json
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,33 @@ def test_an_owner_is_referred_to_in_the_owned_objects_namespace() -> None:
     ref = ObjectRef.from_owner(owner, "shop")
     assert str(ref) == "ReplicaSet.v1.apps/rs.shop"
     assert ref.uid == "u"
+
+
+# owner_reference
+
+
+def test_an_owner_is_named_by_its_identity_and_is_the_controller() -> None:
+    owner = decode_object(
+        b'{"metadata": {"name": "home", "namespace": "shop", "uid": "u-1"}}', "example.com/v1", "Website"
+    )
+    reference = owner_reference(owner)
+    assert reference == OwnerReference("example.com/v1", "Website", "home", "u-1", controller=True)
+    assert owner_reference(owner, controller=False).controller is None
+    assert msgspec.json.decode(to_json({"metadata": {"ownerReferences": [reference]}})) == {
+        "metadata": {
+            "ownerReferences": [
+                {"apiVersion": "example.com/v1", "kind": "Website", "name": "home", "uid": "u-1", "controller": True}
+            ]
+        }
+    }
+
+
+def test_an_official_model_may_be_an_owner() -> None:
+    pod = V1Pod(api_version="v1", kind="Pod", metadata=V1ObjectMeta(name="web", uid="u-1"))
+    assert owner_reference(pod) == OwnerReference("v1", "Pod", "web", "u-1", controller=True)
+
+
+@pytest.mark.parametrize("owner", [V1Pod(metadata=V1ObjectMeta(name="web")), {"kind": "Pod"}, None])
+def test_what_no_server_has_stored_owns_nothing(owner: Any) -> None:
+    with pytest.raises(InvalidInput, match="as the server has it"):
+        owner_reference(owner)
