@@ -1,0 +1,1 @@
+"""The site: settings, paths, and the server's entrance."""
