@@ -94,6 +94,8 @@ def await_condition(
         raise cause if isinstance(cause, KubewatchError) else failure
     if vitals.failing:
         told += f"; newest error: {vitals.last_error}"
+    elif vitals.heard_at is None:
+        told += "; the server has not answered"
     raise _ended(ConditionTimeout, api, name, condition, f"not within {timeout:g} s", last, told)
 
 

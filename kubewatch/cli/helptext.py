@@ -86,9 +86,9 @@ What to wait for (--for); several are waited for one after the other:
   jsonpath={PATH}=VALUE    there is one such value; without =VALUE any will do
   rollout                  it is rolled out, as kubectl rollout status judges
 
-A server that is down or busy is waited for as well. A condition that speaks of
-an older spec does not count. Objects are waited for in turn; those whose turn
-comes after the timeout are still looked at once.
+A server that goes away meanwhile, or is busy, is waited for as well. What a
+condition says of an older spec does not count. Objects are waited for in turn;
+those whose turn comes after the timeout are still looked at once.
 """
 
 WAIT_END = """\

@@ -109,6 +109,13 @@ def test_a_missing_right_is_raised_and_not_waited_for(kube_api: ApiServer) -> No
     assert raised.value.code == 403
 
 
+def test_a_timeout_says_so_where_the_server_is_silent(kube_api: ApiServer) -> None:
+    kube_api.faults.add(Fault.silent(0), verb="list")
+    pods = Api("v1", "Pod", namespace="default", client=kube_api.client())
+    with pytest.raises(ConditionTimeout, match="never seen; the server has not answered"):
+        await_condition(pods, "web", is_created, timeout=0.2)
+
+
 def test_a_server_that_is_busy_is_waited_for(kube_api: ApiServer) -> None:
     kube_api.faults.add(Fault.status(503), verb="list", times=1)
     kube_api.objects.create({"apiVersion": "v1", "kind": "Pod"} | pod("web"))
