@@ -10,29 +10,20 @@ from . import backoffs
 from .api import Api
 from .conditions import is_deleted, name_of
 from .errors import (
-    ApiError,
-    AuthError,
     ConditionFailed,
     ConditionTimeout,
-    DecodeFailed,
     InvalidInput,
     KubewatchError,
     WatchError,
-    WatchFailed,
-    WatchStartFailed,
-    WatchStatusError,
 )
 from .fields import Fields
 from .objects import Object
+from .refusals import refused
 from .source import Source
-from .vitals import Vitals
 from .watch_object import watch_object
 
 T = TypeVar("T")
 E = TypeVar("E", ConditionFailed, ConditionTimeout)
-
-# Refusals that another try may turn: too slow, in conflict, expired, too many.
-_PASSING = (408, 409, 410, 429)
 
 
 def await_condition(
@@ -111,31 +102,6 @@ def delete_and_finalize(api: Api[Any], name: str, timeout: float | None = None, 
     obj = api.delete(name, **options)
     if obj is not None:
         await_condition(api, name, is_deleted(obj.metadata.uid), timeout)
-
-
-def refused(vitals: Vitals) -> Callable[[WatchError], bool]:
-    """A `giveup` for a wait: whether an error is one that waiting does not mend.
-
-    That is a refusal of what the server has never granted so far, to list or to watch; what was granted once comes
-    back, as after the start of a kube-apiserver, which refuses for a moment what it does not know yet. And it is an
-    object that cannot be decoded, as nothing can be told of it.
-    """
-    watched = False
-
-    def giveup(error: WatchError) -> bool:
-        nonlocal watched
-        if isinstance(error, DecodeFailed):
-            return True
-        if isinstance(error, WatchStartFailed):
-            granted = watched or vitals.restarts["closed"] + vitals.restarts["idle"] > 0
-        else:
-            watched = watched or isinstance(error, (WatchFailed, WatchStatusError))
-            granted = vitals.resource_version is not None
-        cause = error.__cause__
-        refusal = isinstance(cause, ApiError) and 400 <= cause.code < 500 and cause.code not in _PASSING
-        return not granted and (refusal or isinstance(cause, AuthError))
-
-    return giveup
 
 
 def seen_of(obj: Any) -> str:

@@ -13,8 +13,9 @@ from kubewatch.client import Client
 from kubewatch.conditions import Condition, is_created, is_deleted, is_rolled_out, is_rollout_failed
 from kubewatch.config import Config
 from kubewatch.errors import ConditionFailed, ConditionTimeout, InvalidInput, KubewatchError
+from kubewatch.refusals import refused
 from kubewatch.rollout import rollout_status
-from kubewatch.wait import await_condition, refused
+from kubewatch.wait import await_condition
 from kubewatch.watcher import watcher
 
 from .connect import api_named, client_for
