@@ -26,7 +26,7 @@ from kubewatch.testing import EnvTest
 from .builds import Unavailable, client_go
 from .contenders import Contender, Size
 from .pods import TYPED, render
-from .rounds import ROOT, Outcome, outcome_of, run_once
+from .rounds import ROOT, Figure, Outcome, outcome_of, run_once
 
 PAGE = 500
 WRITERS = 8
@@ -44,19 +44,19 @@ FOLLOWERS = [
 
 
 class Real(NamedTuple):
-    """What was measured: seconds of each list, ours and curl's in pairs; and what those who watched came to."""
+    """What was measured: seconds of the initial list, ours and curl's; and what those came to who watched."""
 
     version: str
     size: Size
-    listed: list[float]
-    fetched: list[float]
+    listed: Figure
+    fetched: Figure
     at_once: list[Outcome]
     as_they_come: list[Outcome]
     failed: dict[str, str]
 
 
 def measure(size: Size, runs: int, *, tell: Callable[[str], None]) -> Real:
-    """Start a server, fill it, and measure; raises `kubewatch.testing.EnvTestUnavailable` without its programs."""
+    """Start a server, fill it, and measure; raises EnvTestUnavailable without its programs."""
     with EnvTest() as server, tempfile.TemporaryDirectory() as directory:
         client = server.client()
         kubeconfig = str(server.kubeconfig(f"{directory}/kubeconfig"))
@@ -70,17 +70,21 @@ def measure(size: Size, runs: int, *, tell: Callable[[str], None]) -> Real:
             listed.append(result["list_wall"])
             fetched.append(_curl(server, urls, directory))
         failed: dict[str, str] = {}
-        followed = []
-        for at_once in (True, False):
+
+        def follow(*, at_once: bool) -> list[Outcome]:
             taken: dict[str, list[dict[str, Any]]] = {}
             for number in range(min(runs, ROUNDS)):
-                tell(f"real server: watch, {'at once' if at_once else 'as they come'}, round {number + 1}")
-                note = f"{at_once}-{number}"
-                for name, outcome in _follow(client, kubeconfig, size, note, at_once, failed).items():
-                    taken.setdefault(name, []).append(outcome)
-            followed.append([outcome_of(name, str(each[0]["version"]), size, each) for name, each in taken.items()])
+                how = "at once" if at_once else "as they come"
+                tell(f"real server: watch, {how}, round {number + 1}")
+                results = _follow(client, kubeconfig, size, f"{how} {number}", at_once, failed)
+                for name, result in results.items():
+                    taken.setdefault(name, []).append(result)
+            return [outcome_of(name, str(each[0]["version"]), size, each) for name, each in taken.items()]
+
         version = json.loads(client.request("GET", "/version").body)["gitVersion"]
-        return Real(version, size, listed, fetched, *followed, failed)
+        return Real(
+            version, size, Figure.of(listed), Figure.of(fetched), follow(at_once=True), follow(at_once=False), failed
+        )
 
 
 def _fill(client: Client, objects: int) -> None:

@@ -1,10 +1,50 @@
-"""Outcomes as Markdown."""
+"""Results as Markdown, and the page in which they stand."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
+from .chart import chart
+from .real import Real
+from .results import Results
 from .rounds import Figure, Outcome
+from .targets import Target, targets
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+CHART = PAGE.with_suffix(".svg")
+RESULTS = PAGE.with_suffix(".json")
+
+
+def write_page(results: Results) -> None:
+    """Replace what is generated in the page, and the chart beside it."""
+    page = PAGE.read_text()
+    for name, text in blocks(results).items():
+        begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+        found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", page, re.DOTALL)
+        if found is None:
+            raise ValueError(f"{PAGE.name} has no {begin} … {end}")
+        page = f"{page[: found.start()]}{begin}\n{text}\n{end}{page[found.end() :]}"
+    PAGE.write_text(page)
+    CHART.write_text(chart(results))
+
+
+def blocks(results: Results) -> dict[str, str]:
+    """The generated parts, by name."""
+    real = real_table(results.real) if results.real else "The real server was not part of this run."
+    return {
+        "machine": f"{results.date}; {results.machine}; medians of up to {results.runs} runs (least–most).",
+        "clients": clients_table(results.clients),
+        "targets": targets_table(targets(results)),
+        "real": real,
+        "trials": trials_table(results),
+    }
+
+
+def text(results: Results) -> str:
+    """Everything, for a terminal."""
+    return "\n\n".join(part for part in blocks(results).values() if part)
 
 
 def clients_table(outcomes: Sequence[Outcome]) -> str:
@@ -22,6 +62,45 @@ def clients_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def targets_table(rows: Sequence[Target]) -> str:
+    """Each target, what was measured, and whether it is met."""
+    lines = ["| target | limit | measured | met |", "|---|---|---|---|"]
+    for row in rows:
+        measured = "not measured" if row.measured is None else f"{_number(row.measured)}{row.unit}"
+        verdict = {True: "yes", False: "**no**", None: "–"}[row.met]
+        limit = f"{'at most' if row.at_most else 'at least'} {_number(row.limit)}{row.unit}"
+        lines.append(f"| {row.text} | {limit} | {measured} | {verdict} |")
+    return "\n".join(lines)
+
+
+def real_table(real: Real) -> str:
+    """The initial list beside curl's, and the watches."""
+    lines = [
+        f"kube-apiserver {real.version}, {_number(real.size.objects)} pods of about 10 KB, TLS. List: kubewatch "
+        f"{_spread(real.listed)} s, curl {_spread(real.fetched)} s for the same pages.",
+        "",
+        "| client | list into store, objects/s | watch, all at once, events/s | watch, as they come, events/s "
+        "| bytes per object |",
+        "|---|---|---|---|---|",
+    ]
+    coming = {each.name: each.watched for each in real.as_they_come}
+    lines += [
+        f"| {each.name} {each.version} | {_spread(each.listed)} | {_spread(each.watched)} "
+        f"| {_spread(coming[each.name])} | {_spread(each.memory)} |"
+        for each in real.at_once
+        if each.name in coming
+    ]
+    return "\n".join(lines)
+
+
+def trials_table(results: Results) -> str:
+    """Every other figure, as its program names it."""
+    lines = ["| measured | figure | median (least–most) |", "|---|---|---|"]
+    for trial, figures in results.trials.items():
+        lines += [f"| {trial} | {name.replace('_', ' ')} | {_spread(figure)} |" for name, figure in figures.items()]
+    return "\n".join(lines)
+
+
 def _spread(figure: Figure) -> str:
     if figure.runs == 1:
         return _number(figure.median)
@@ -31,8 +110,10 @@ def _spread(figure: Figure) -> str:
 def _number(value: float) -> str:
     """Three digits that count, and thousands apart.
 
-    >>> _number(51234.7), _number(871.2)
-    ('51 200', '871')
+    >>> _number(51234.7), _number(871.2), _number(0.1834), _number(7.5), _number(4)
+    ('51 200', '871', '0.183', '7.5', '4')
     """
+    if abs(value) < 100:
+        return f"{value:.3g}"
     digits = max(0, len(str(int(abs(value)))) - 3)
     return f"{round(value, -digits):,.0f}".replace(",", " ")

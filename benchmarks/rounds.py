@@ -6,8 +6,7 @@ import json
 import os
 import statistics
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +46,9 @@ class Outcome(NamedTuple):
     memory: Figure
 
 
-def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[list[Outcome], dict[str, str]]:
+def run(
+    contenders: Sequence[Contender], runs: int, *, quick: bool, tell: Callable[[str], None]
+) -> tuple[list[Outcome], dict[str, str]]:
     """The outcomes, in order, and of those that failed what they said."""
     taken: dict[str, list[dict[str, float]]] = {}
     versions: dict[str, str] = {}
@@ -61,7 +62,7 @@ def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[lis
                 if contender.name in failed or number >= (contender.runs or runs):
                     continue
                 size = _size(contender, quick)
-                print(f"\rround {number + 1}/{runs}: {contender.name:50}", end="", file=sys.stderr, flush=True)
+                tell(f"round {number + 1}/{runs}: {contender.name}")
                 try:
                     result = run_once(contender, servers[size].kubeconfig(contender.port), size)
                 except (RuntimeError, Unavailable, subprocess.TimeoutExpired) as error:
@@ -69,7 +70,6 @@ def run(contenders: Sequence[Contender], runs: int, *, quick: bool) -> tuple[lis
                     continue
                 versions[contender.name] = str(result["version"])
                 taken.setdefault(contender.name, []).append(result)
-    print("\r" + " " * 70, end="\r", file=sys.stderr)
     outcomes = [
         outcome_of(contender.name, versions[contender.name], _size(contender, quick), taken[contender.name])
         for contender in contenders

@@ -89,7 +89,7 @@ def run(task: Task) -> None:
     follow = _through_predicates if task.form == "predicates" else _follow
     last = follow(task, events, measurement)
     measurement.done(stored=len(reader))
-    if last is not None and reader.get(last) is not last:
+    if last is not None and all(obj is not last for obj in reader):
         raise RuntimeError("what came last is not in the store")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -72,6 +73,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         for name, namespace in names:
             get((namespace, name))
 
+    tracked = sum(gc.is_tracked(obj) for obj in reader)
     before = events[0]
     rates = [(_rate(read_store), _rate(read_dict)) for _ in range(2)]
     during = events[0] - before
@@ -84,6 +86,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         "dict_per_second": sum(rate for _, rate in rates) / 2,
         "share": sum(rate for rate, _ in rates) / sum(rate for _, rate in rates),
         "events_per_second": during / (4 * DURATION),
+        "tracked": tracked,
     }
 
 

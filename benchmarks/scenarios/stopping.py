@@ -31,7 +31,8 @@ def _stop_one(client: Client) -> float:
 
     thread = threading.Thread(target=follow, name="follower")
     thread.start()
-    following.wait()
+    if not following.wait(30):
+        raise RuntimeError("the stream brought no change within 30 s")
     time.sleep(SETTLE)
     started = time.perf_counter()
     stream.stop()
