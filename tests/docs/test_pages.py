@@ -2,7 +2,7 @@
 
 The blocks of a page run in order, in one directory, each in a process of its own, against one embedded API server: a
 `python` block as a script (by pytest where it defines a test), an `sh` block by bash; the objects of a `yaml` block are
-created. An HTML comment on the line above a block says what else there is to know:
+created. All `pycon` blocks of a page are one session, whose answers are compared but for their numbers. An HTML comment on the line above a block says what else there is to know:
 
     <!-- endless -->              it never ends: it is ended by Ctrl-C once it has printed a line
     <!-- file: app.py -->         it is the file that later blocks use
@@ -63,6 +63,13 @@ def blocks(page: Path) -> list[Block]:
     return [Block(text[: m.start(2)].count("\n") + 1, m[1] or "", m[2], m[3]) for m in found]
 
 
+def joined(found: list[Block]) -> list[Block]:
+    """With all lines of the session where its first are."""
+    session = [block for block in found if block.language == "pycon"]
+    whole = [session[0]._replace(code="".join(block.code for block in session))] if session else []
+    return [one for block in found for one in (whole if block in session[:1] else [] if block in session else [block])]
+
+
 def ids(page: Path) -> str:
     return page.stem
 
@@ -75,7 +82,7 @@ def test_every_block_of_the_page_runs(page: Path, kube_api: ApiServer, tmp_path:
     kube_api.kubeconfig(kubeconfig)
     scripts = Path(sys.executable).parent
     environment = os.environ | {"KUBECONFIG": str(kubeconfig), "PATH": f"{scripts}:{os.environ['PATH']}"}
-    for block in blocks(page):
+    for block in joined(blocks(page)):
         said = block.mark.partition(": ")
         if said[0] in ("command", "not run"):
             assert said[2], f"{page.name}:{block.line} says not why"
@@ -86,7 +93,7 @@ def test_every_block_of_the_page_runs(page: Path, kube_api: ApiServer, tmp_path:
             for obj in yaml.safe_load_all(block.code):
                 if "kind" in obj:
                     kube_api.objects.create(obj)
-        elif block.language in ("python", "sh"):
+        elif block.language in ("python", "pycon", "sh"):
             run(f"{page.name}:{block.line}", command(block, tmp_path), tmp_path, environment, block.mark == "endless")
 
 
@@ -95,6 +102,8 @@ def command(block: Block, folder: Path) -> Sequence[str]:
         return ["bash", "-euo", "pipefail", "-c", block.code]
     script = folder / f"test_line_{block.line}.py"
     script.write_text(block.code)
+    if block.language == "pycon":
+        return [sys.executable, str(Path(__file__).with_name("session.py")), str(script)]
     if "def test_" in block.code:
         return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(script)]
     return [sys.executable, "-u", str(script)]
