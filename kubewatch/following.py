@@ -62,6 +62,13 @@ class Listeners(Generic[T]):
                 _log.warning("%s: a listener: %s at %s:%s", label, what, place.filename, place.lineno)
 
 
+class _OpenWriter(Writer[T]):
+    """One that its stream does not close: nobody is told of the end before it is known why."""
+
+    def close(self) -> None:
+        return
+
+
 class Following(Generic[T]):
     """One stream and its thread, from `start` to `end`; then it is over."""
 
@@ -76,7 +83,7 @@ class Following(Generic[T]):
         self._listeners = listeners
         self._label = label
         self._stop, self._vitals = stream.stopper, stream.vitals
-        items = stream.reflect(Writer(self.store)).default_backoff().in_band()
+        items = stream.reflect(_OpenWriter(self.store)).default_backoff().in_band()
         name = f"kubewatch live {label}"
         # A daemon, as the interpreter waits for all others before it tells us that it ends.
         self.thread = threading.Thread(target=self._pull, args=(items,), name=name, daemon=True)
@@ -88,7 +95,8 @@ class Following(Generic[T]):
 
     @property
     def running(self) -> bool:
-        return self.thread.is_alive() and not self._stop.stopped
+        """Whether its thread fills the store, and goes on to."""
+        return not self.store.closed
 
     @property
     def is_mine(self) -> bool:
@@ -96,13 +104,14 @@ class Following(Generic[T]):
         return self.thread is threading.current_thread()
 
     def start(self) -> None:
+        atexit.register(self.end, EXIT_TIMEOUT)
         try:
             self.thread.start()
         except RuntimeError as error:  # there are too many threads, or the interpreter ends
+            atexit.unregister(self.end)
             self.failure = error
             self.store._fresh.close()
             raise
-        atexit.register(self.end, EXIT_TIMEOUT)
 
     def end(self, timeout: float | None) -> bool:
         """Stop it, and wait for its end; returns whether it has ended."""
@@ -118,7 +127,6 @@ class Following(Generic[T]):
         try:
             return self.store.wait_until_ready(timeout)
         except WriterDropped:
-            self.thread.join(EXIT_TIMEOUT)  # it is about to say why
             self.check()
             raise
 

@@ -193,6 +193,10 @@ class TestAsHtml:
 
 
 class TestAsAFrame:
+    @pytest.fixture(autouse=True)
+    def _needs_pandas(self) -> None:
+        pytest.importorskip("pandas")
+
     def test_it_has_kubectls_wide_columns_and_the_time_of_creation(self, follow: Follow) -> None:
         frame = follow(running("web-1"), running("web-0", creationTimestamp="2026-01-02T03:04:05Z")).df()
         assert list(frame.index) == ["web-0", "web-1"]
@@ -218,7 +222,9 @@ class TestAsAFrame:
         with pytest.raises(InvalidInput, match="column 'node': unrecognized JSONPath"):
             follow(running("web-0")).df(node="spec[")
 
-    def test_without_pandas_it_says_what_to_install(self, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+
+class TestWithoutPandas:
+    def test_a_frame_says_what_to_install(self, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pandas", None)
         with pytest.raises(ImportError, match="pip install pandas"):
             follow(running("web-0")).df()
