@@ -17,7 +17,7 @@ import backoff
 import msgspec
 from kubewatch import (
     Api, Apply, Config, Delete, Event, EventStream, Init, Object, ObjectStream, PartialObjectMeta, WatchError,
-    merge, metadata_watcher, predicates, prune, reflector, store, streams, watcher,
+    await_condition, conditions, merge, metadata_watcher, predicates, prune, reflector, store, streams, watcher,
 )
 from kubewatch.objects import ObjectMeta
 
@@ -26,6 +26,9 @@ class Web(msgspec.Struct):
 
 def name_of(obj: Object) -> str:
     return obj.name
+
+def is_seen(obj: Object | None) -> bool:
+    return obj is not None
 
 def trim(web: Web) -> None: ...
 
@@ -50,6 +53,10 @@ RIGHT = {
     ),
     "metadata_watcher(pods).default_backoff().touched_objects()": "ObjectStream[PartialObjectMeta]",
     "watcher(Api(Web)).modify(trim).applied_objects()": "ObjectStream[Web]",
+    # Waiting
+    "await_condition(pods, 'web', conditions.is_created & is_seen)": "Object | None",
+    "await_condition(Api(Web), 'web', lambda web: web is not None, unless=conditions.is_deleted('u'))": "Web | None",
+    "conditions.is_created & is_seen | ~conditions.Condition(is_seen)": "Condition[Any]",
     # Methods
     "next(events)": "Init | InitApply[Object] | InitDone | Apply[Object] | Delete[Object]",
     "next(objects)": "Object",
@@ -88,6 +95,7 @@ RIGHT = {
 
 # Expression: what mypy's complaint says.
 WRONG = {
+    "await_condition(pods, 'web', name_of)": 'argument 3 to "await_condition"',  # absence, which is None, is not handled
     "events.predicate_filter(predicates.generation)": 'has no attribute "predicate_filter"',
     "events.filter(bool)": 'has no attribute "filter"',
     "events.map(str)": 'has no attribute "map"',
