@@ -17,7 +17,7 @@ import backoff
 import msgspec
 from kubewatch import (
     Api, Apply, Config, Delete, Event, EventStream, Init, Object, ObjectStream, PartialObjectMeta, WatchError,
-    await_condition, conditions, merge, metadata_watcher, predicates, prune, reflector, store, streams, watcher,
+    await_condition, conditions, live, merge, metadata_watcher, predicates, prune, reflector, store, streams, watcher,
 )
 from kubewatch.objects import ObjectMeta
 
@@ -53,6 +53,10 @@ RIGHT = {
     ),
     "metadata_watcher(pods).default_backoff().touched_objects()": "ObjectStream[PartialObjectMeta]",
     "watcher(Api(Web)).modify(trim).applied_objects()": "ObjectStream[Web]",
+    # Live stores
+    "live('pods', 'shop')": "LiveStore[Object]",
+    "live(pods.metadata())['web']": "PartialObjectMeta",
+    "live(Web, indexes={'name': lambda web: [web.metadata.name]}).start().get('web')": "Web | None",
     # Waiting
     "await_condition(pods, 'web', conditions.is_created & is_seen)": "Object | None",
     "await_condition(Api(Web), 'web', lambda web: web is not None, unless=conditions.is_deleted('u'))": "Web | None",
@@ -95,7 +99,7 @@ RIGHT = {
 
 # Expression: what mypy's complaint says.
 WRONG = {
-    "await_condition(pods, 'web', name_of)": 'argument 3 to "await_condition"',  # absence, which is None, is not handled
+    "await_condition(pods, 'web', name_of)": 'argument 3 to "await_condition"',  # it does not bear absence
     "events.predicate_filter(predicates.generation)": 'has no attribute "predicate_filter"',
     "events.filter(bool)": 'has no attribute "filter"',
     "events.map(str)": 'has no attribute "map"',
