@@ -177,7 +177,7 @@ class Store(Generic[T]):
 
     @property
     def freshness(self) -> str:
-        """The store's state in words: `ready, heard 0.4 s ago`, `not ready, never heard`; made for probes and people."""
+        """The store's state in words, for probes and people: `ready, heard 0.4 s ago`, `not ready, never heard`."""
         return str(self._fresh)
 
     @property
@@ -307,11 +307,17 @@ def _is_kind(obj: Any, ref: Any) -> bool:
         return True
     if kind != wanted:
         return False
-    return obj.api_version == ref.api_version or _group(obj.api_version) == _group(ref.api_version)
+    ours, asked = _api_version(obj), _api_version(ref)
+    return not ours or not asked or ours == asked or _group(ours) == _group(asked)
 
 
-def _group(api_version: str | None) -> str:
-    return (api_version or "").rpartition("/")[0]
+def _api_version(obj: Any) -> str | None:
+    # A model of one's own may spell it as the JSON does.
+    return getattr(obj, "api_version", None) or getattr(obj, "apiVersion", None)
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
 
 
 def ref_of(obj: Any) -> ObjectRef:
@@ -319,7 +325,7 @@ def ref_of(obj: Any) -> ObjectRef:
     if isinstance(ref := getattr(obj, "ref", None), ObjectRef):
         return ref
     meta = meta_of(obj)
-    kind, api_version = getattr(obj, "kind", None), getattr(obj, "api_version", None)
+    kind, api_version = getattr(obj, "kind", None), _api_version(obj)
     return ObjectRef(
         kind or type(obj).__name__,
         meta.name,

@@ -195,6 +195,27 @@ def test_models_with_plain_metadata_are_stored_by_it() -> None:
     assert reader.keys() == [ObjectRef("Loose", "n1", api_version="example.com/v1")]
 
 
+def test_a_model_that_spells_its_api_version_as_the_json_does_is_found_by_itself_and_by_reference() -> None:
+    class Metadata(msgspec.Struct):
+        name: str
+        namespace: str = "shop"
+        resource_version: str = "1"
+        uid: str = ""
+
+    class Website(msgspec.Struct):
+        metadata: Metadata
+        apiVersion: str = "example.io/v1"
+        kind: str = "Website"
+
+    reader, writer = store(of=Website)
+    website = Website(Metadata("web"))
+    writer.apply(Apply(website))
+    assert reader.get(website) is website
+    assert reader.keys() == [ObjectRef("Website", "web", "shop", "example.io/v1")]
+    assert reader.get(ObjectRef("Website", "web", "shop", "example.io/v2")) is website
+    assert reader.get(ObjectRef("Website", "web", "shop", "example.com/v1")) is None
+
+
 def test_a_model_that_does_not_say_where_it_is_is_refused() -> None:
     class Meta(msgspec.Struct):
         name: str
