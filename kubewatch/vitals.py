@@ -19,6 +19,7 @@ class Vitals:
     - `restarts`: how often the watch began anew, by cause (`closed`, `idle`, `expired`, `failed`, …).
     - `dropped`: objects that could not be decoded, or that a function given to `modify` failed on.
     - `undecodable`: those of them that could not be decoded.
+    - `on_bookmark`: called with the version of each bookmark, on the stream's thread, when all before it was handed on.
     - `remaining`: objects of the list under way that are behind its newest page; None where the server does not say.
     """
 
@@ -31,6 +32,7 @@ class Vitals:
         self.restarts: Counter[str] = Counter()
         self.dropped = 0
         self.undecodable = 0
+        self.on_bookmark: Callable[[str], object] | None = None
         self.remaining: int | None = None
 
     def heard(self) -> None:

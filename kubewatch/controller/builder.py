@@ -381,6 +381,7 @@ class Controller(Generic[T]):
         executor: Executor | None,
         *,
         once: bool = False,
+        pauses: bool = False,
     ) -> Generator[Result, None, None]:
         checks.check_function("reconcile", reconcile)
         if error_policy is not None:
@@ -399,6 +400,7 @@ class Controller(Generic[T]):
             self._concurrency,
             self._stop,
             once=once,
+            pauses=pauses,
             on_signal=self._on_signal,
         )
         return self._runner.results()

@@ -7,6 +7,7 @@ bounded. Nothing here polls: idle workers sleep until there is something for the
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,14 @@ from .relations import RETRIED
 from .results import Result
 from .scheduler import Reason, Request, Scheduler
 from .telemetry import Histogram, Stats
+
+
+class Pause(enum.Enum):
+    """That there is no result at this moment, and will be none before something changes, or that there will be one."""
+
+    IDLE = "nothing is due, and nothing runs"
+    BUSY = "something is due, or runs"
+
 
 # Seconds: a wait without a limit, and one on the main thread. A signal that comes in the moment before a thread falls
 # asleep does not wake it: its handler runs when the wait ends.
@@ -162,6 +171,24 @@ class Queue:
                     return None
             self._bell.wait(seconds)
 
+    def poll(self) -> Result | Pause | None:
+        """`pull` for who does not want to wait: where there is no result, whether anything is due or under way."""
+        with self._lock:
+            if not self._results and not self._ended:
+                self._scheduler.advance(self.clock.now())
+                idle = self._open and not (self._scheduler.depth or self._scheduler.running)
+                return Pause.IDLE if idle else Pause.BUSY
+        return self.pull()
+
+    def next_at(self) -> float | None:
+        """When something is due next, as far as is known; None where nothing is planned."""
+        with self._lock:
+            return self._scheduler.next_at()
+
+    def wait_for_news(self, seconds: float) -> None:
+        """Wait for a result, the end of a run or `wake_consumer`, `seconds` at most."""
+        self._bell.wait(seconds)
+
     # Its life
 
     def open(self) -> None:
@@ -169,6 +196,7 @@ class Queue:
         with self._lock:
             self._open = True
             self._wake()
+        self._bell.ring()
 
     def drain(self) -> None:
         """Take no more triggers, run what there is, without waiting for what is planned for later."""

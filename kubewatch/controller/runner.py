@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -53,17 +53,19 @@ class Runner:
         *,
         once: bool = False,
         on_signal: bool = False,
+        pauses: bool = False,
     ) -> None:
         self.label = label
         self._main = main
         self.stores = stores
         self._triggers = triggers
-        self._queue = queue
+        self.queue = queue
         self._worker = worker
         self.concurrency = concurrency
         self._stop = stop
         self._once = once
         self._on_signal = on_signal
+        self._next: Callable[[], Any] = queue.poll if pauses else queue.pull
         self._process: int | None = None  # in which it was begun; none yet
         self._forced = False
         self.is_open = False
@@ -98,7 +100,7 @@ class Runner:
                 self._start(keeper)
                 while True:
                     self._check_process()
-                    result = self._queue.pull()
+                    result = self._next()
                     if result is None:
                         return
                     yield result
@@ -118,7 +120,7 @@ class Runner:
     def stats(self) -> Stats:
         """The numbers at this moment. Raises StaleAfterFork in the child of the process in which it runs."""
         self._check_process()  # the lock may have been held at the fork
-        return self._queue.stats()
+        return self.queue.stats()
 
     def watches(self) -> list[tuple[str, Vitals]]:
         """The health of each watch that triggers, with its label."""
@@ -129,7 +131,7 @@ class Runner:
         """Stop, and do not wait for what runs. Safe in signal handlers."""
         self._forced = True
         self._stop.stop()
-        self._queue.wake_consumer()
+        self.queue.wake_consumer()
 
     def time_out(self) -> None:
         """`force`, and remember that it took too long."""
@@ -181,15 +183,15 @@ class Runner:
     # A pump's thread
 
     def _report(self, label: str, error: BaseException) -> None:
-        self._queue.report(QueueError(error, label))
+        self.queue.report(QueueError(error, label))
 
     def _pump(self, trigger: Trigger, opened: Opened) -> None:
-        pump(trigger, opened, self._queue)
+        pump(trigger, opened, self.queue)
         with self._lock:
             self._pumping -= 1
             last = not self._pumping
         if last and not self._once:  # else the keeper has yet to add all that there is
-            self._queue.drain()
+            self.queue.drain()
 
     # The keeper's thread
 
@@ -199,15 +201,15 @@ class Runner:
             if self._wait_for_stores():
                 if self._once:
                     for obj in self._main.reader:
-                        self._queue.trigger(self._main.ref(obj), BULK)
-                    self._queue.drain()
+                        self.queue.trigger(self._main.ref(obj), BULK)
+                    self.queue.drain()
                 self.is_open = True
-                self._queue.open()
+                self.queue.open()
                 while not self._stop.wait(LONG):
                     pass
         except BaseException as error:
             logger.exception("the controller of %s ends", self.label)
-            self._queue.remark(RunnerError(error))
+            self.queue.remark(RunnerError(error))
         finally:
             self._end()
 
@@ -227,23 +229,23 @@ class Runner:
                     if self._stop.stopped:
                         return False
                     logger.error("the controller of %s ends: %s", self.label, error)
-                    self._queue.remark(RunnerError(error))
+                    self.queue.remark(RunnerError(error))
                     return False
         return not self._stop.stopped
 
     def _end(self) -> None:
         """Begin nothing more, wait for what runs, and tell the consumer."""
         self._stop.stop()
-        dropped = self._queue.stop()
+        dropped = self.queue.stop()
         for opened in self._opened:
             opened.stop.stop()
         for worker in self._workers:
             self._join(worker, waits=True)
         for thread, opened in self._pumps:
             self._join(thread, waits=opened.stoppable)
-        self.unfinished = dropped + self._queue.stats().running
+        self.unfinished = dropped + self.queue.stats().running
         self.ended = True
-        self._queue.end()
+        self.queue.end()
 
     def _join(self, thread: threading.Thread, *, waits: bool) -> None:
         """Wait for `thread`: as long as it takes or, when that is not wanted, for as long as idle ones need."""

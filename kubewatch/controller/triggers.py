@@ -44,11 +44,17 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True):
-    """A stream and what its items mean. `open` is called once, when the controller starts; it makes no request."""
+    """A stream and what its items mean. `open` is called once, when the controller starts; it makes no request.
+
+    Of a watch of the controller's own, `source` is what is watched, and `noted` makes the same one of which another
+    writer sees every event.
+    """
 
     label: str
     relation: Relation
     open: Callable[[Report], Opened]
+    source: tuple[Source[Any], Config] | None = None
+    noted: Callable[[EventWriter[Any]], Trigger] | None = None
 
 
 def watched(
@@ -56,7 +62,7 @@ def watched(
     config: Config,
     relation: Relation,
     decode: Literal["applied_objects", "touched_objects"],
-    writer: EventWriter[Any] | None = None,
+    *writers: EventWriter[Any],
 ) -> Trigger:
     """A watch of the controller's own, built when it starts, so that a controller may be built before a fork."""
     label = named(api)
@@ -64,13 +70,16 @@ def watched(
     def open(report: Report) -> Opened:
         stop, vitals = Stop(), Vitals()
         events = EventStream[Any](_for_ever(api, config, stop, vitals), stop=stop, vitals=vitals, label=label)
-        if writer is not None:
+        for writer in writers:
             events = events.reflect(writer)
         objects: ObjectStream[Any] = getattr(events, decode)()
         objects = objects.backoff(jitter=backoffs.stretched, on_backoff=lambda details: report(details["exception"]))
         return Opened(objects.in_band(), stop, vitals)
 
-    return Trigger(label, relation, open)
+    def noted(writer: EventWriter[Any]) -> Trigger:
+        return watched(api, config, relation, decode, *writers, writer)
+
+    return Trigger(label, relation, open, (api, config), noted)
 
 
 def _for_ever(api: Source[Any], config: Config, stop: Stop, vitals: Vitals) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""API servers to test against, an embedded one and a real one; and time in the hands of a test."""
+"""API servers to test against, an embedded one and a real one; time, and controllers, in the hands of a test."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .apiserver.faults import Fault
     from .clock import FakeClock
+    from .driver import ControllerDriver
     from .envtest import EnvTest
     from .handle import ApiServer
 
-__all__ = ["ApiServer", "EnvTest", "FakeClock", "Fault"]
+__all__ = ["ApiServer", "ControllerDriver", "EnvTest", "FakeClock", "Fault"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from .envtest import EnvTest
 
         return EnvTest
+    if name == "ControllerDriver":
+        from .driver import ControllerDriver
+
+        return ControllerDriver
     if name == "FakeClock":
         from .clock import FakeClock
 

@@ -37,6 +37,11 @@ class FakeClock:
             with condition:
                 condition.notify_all()
 
+    def advance_to(self, moment: float) -> None:
+        """`advance` up to `moment`, unless it is later already."""
+        self.advance(max(0.0, moment - self._now))
+        self._now = max(self._now, moment)  # what floating-point numbers lose on the way
+
     def wait(self, condition: threading.Condition, until: float | None) -> None:
         """For the controller: wait to be notified, or for `advance` to reach `until`."""
         with self._lock:

@@ -373,6 +373,15 @@ def test_bookmarks_are_read_for_their_metadata_alone() -> None:
     assert machine.version == "7"
 
 
+def test_whoever_waits_for_bookmarks_is_told_of_each() -> None:
+    told: list[str] = []
+    machine = watching()
+    machine.vitals.on_bookmark = told.append
+    for version in ("7", "9"):
+        list(machine.line(bookmark(version)))
+    assert told == ["7", "9"]
+
+
 def test_a_bookmark_without_a_version_is_left_out() -> None:
     machine = watching()
     assert list(machine.line(bookmark(""))) == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kubewatch import Action, ObjectRef, Reconciled
-from kubewatch.controller.queue import Queue
+from kubewatch.controller.queue import Pause, Queue
 from kubewatch.controller.relations import REQUEUED, RETRIED, UNKNOWN
 from kubewatch.controller.scheduler import Request
 from kubewatch.controller.telemetry import BOUNDS
@@ -108,6 +108,26 @@ def test_each_run_is_counted_with_how_long_it_was_due_and_how_long_it_took() -> 
     assert stats.took.counts[-1] == 1
     assert stats.took.sum == pytest.approx(2020.2)
     assert [bound for bound, count in zip(BOUNDS, stats.waited.counts, strict=False) if count] == [0.0025]
+
+
+def test_who_polls_is_told_whether_anything_is_due_or_runs() -> None:
+    clock = FakeClock()
+    queue = queue_of(clock, debounce=2)
+    assert queue.poll() is Pause.BUSY  # as long as nothing may begin
+    queue.open()
+    assert queue.poll() is Pause.IDLE
+    queue.trigger(A, UNKNOWN)
+    assert (queue.poll(), queue.next_at()) == (Pause.IDLE, 2)
+    clock.advance_to(2)
+    assert queue.poll() is Pause.BUSY
+    request = queue.take()
+    assert request is not None
+    assert queue.poll() is Pause.BUSY
+    queue.done(request, Reconciled(A, Action()), None)
+    assert queue.poll() == Reconciled(A, Action())
+    assert (queue.poll(), queue.next_at()) == (Pause.IDLE, None)
+    queue.end()
+    assert queue.poll() is None
 
 
 def test_every_time_that_an_object_became_due_counts_once_and_the_count_never_falls() -> None:

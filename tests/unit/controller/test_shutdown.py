@@ -336,7 +336,7 @@ def test_the_numbers_of_the_parents_controller_are_refused_in_the_child() -> Non
     assert in_child(lambda: controller.stats).runs == 0
     next(results)
     assert controller._runner is not None
-    with controller._runner._queue._lock:
+    with controller._runner.queue._lock:
         assert isinstance(in_child(lambda: controller.stats), StaleAfterFork)
     feed.end()
     list(results)
