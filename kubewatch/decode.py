@@ -1,8 +1,9 @@
 """Bytes to values: watch frames, and the objects in them and in lists, each decoded no further than asked.
 
 One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
-skipped is checked for JSON structure here, and for its text (UTF-8) when the object is first touched, which then raises
-`Unreadable`.
+skipped is checked for JSON structure here, but for the `managedFields` of metadata answers, which are not even looked
+at. Those, and whether all of it is text (UTF-8), are checked when the object is first touched, which then raises
+`Unreadable`; `checking` does it at once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,34 @@ class _Head(msgspec.Struct, gc=False, rename="camel"):
 
 _head = msgspec.json.Decoder(_Head).decode
 
+_MANAGED = b',"managedFields":['
+
+# What it must follow: the end of a value that is no text. Behind a text, it could be a label with a wrong value.
+_ENDS = frozenset(b"}]0123456789el")
+
+# Bytes in which managedFields must begin to be found. In Go's order it comes behind all other metadata.
+REACH = 4096
+
+
+def _head_alone(raw: bytes) -> _Head:
+    """Type and metadata of an object, read from its JSON without `managedFields`: where there is no more, most of it.
+
+    It begins where `,"managedFields":[` stands, and ends at the next bracket, if no other opens before. In JSON that is
+    so wherever these bytes are. Its beginning cannot be in a string, as the first quote in it is not escaped and would
+    end that string, and what follows a string is no letter. Nor can its end: without the piece, what follows would
+    begin within a string and end outside of one, where the rest begins outside, and so would have one quote too many,
+    and not be read. All else is looked at, so that a key that is there twice counts as ever.
+    """
+    start = raw.find(_MANAGED, 0, REACH)
+    if start > 0 and raw[start - 1] in _ENDS:
+        end = raw.find(b"]", start)
+        if end > 0 and raw.find(b"[", start + len(_MANAGED), end) < 0:
+            try:
+                return _head(raw[:start] + raw[end + 1 :])
+            except (msgspec.MsgspecError, RecursionError):
+                pass  # it says more of what is wrong, if anything is, when it sees all
+    return _head(raw)
+
 
 def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
     """An object of any kind; raises `msgspec.DecodeError` where the bytes are none.
@@ -36,15 +65,39 @@ def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
     2
     """
     head = _head(raw)
-    return Object(raw, head.metadata, head.api_version or api_version, head.kind or kind)
+    # The texts that were given, where they are the same, as one text serves all objects then.
+    if head.api_version not in ("", api_version):
+        api_version = head.api_version
+    return Object(raw, head.metadata, api_version, kind if head.kind in ("", kind) else head.kind)
 
 
 def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> PartialObjectMeta:
     """The metadata of an object; its kind is the asked one, as the bytes name the form (`PartialObjectMetadata`)."""
-    head = _head(raw)
+    head = _head_alone(raw)
     if kind == "" or head.kind not in ("", "PartialObjectMetadata"):
         api_version, kind = head.api_version or api_version, head.kind or kind
     return PartialObjectMeta(raw, head.metadata, api_version, kind)
+
+
+_read_past = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def checking(decode: Decode[T]) -> Decode[T]:
+    """`decode`, after a look at every byte: raises at once what would else be raised at first touch.
+
+    >>> checking(decode_object)(b'{"metadata": {"name": "web", "managedFields": [}}', "v1", "Pod")
+    Traceback (most recent call last):
+        ...
+    msgspec.DecodeError: JSON is malformed: invalid character (byte 47)
+    """
+
+    def checked(raw: bytes, api_version: str, kind: str) -> T:
+        _read_past(raw)
+        if not raw.isascii():
+            raw.decode()
+        return decode(raw, api_version, kind)
+
+    return checked
 
 
 # One line of a watch: what happened (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR), and the JSON of the object.

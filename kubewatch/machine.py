@@ -31,6 +31,7 @@ from .config import Config
 from .decode import (
     Bookmark,
     Status,
+    checking,
     decode_bookmark,
     decode_frame,
     decode_status,
@@ -83,6 +84,7 @@ class Machine(Generic[T]):
         self.state = State.EMPTY
         self.version = ""  # up to which everything was handed out; means nothing before INIT_LISTED
         self._source = source
+        self.decode = checking(source.decode) if config.strict else source.decode
         self._config = config
         self.vitals = vitals
         self._initially = InitialList(source, config, vitals)
@@ -133,7 +135,7 @@ class Machine(Generic[T]):
         return self._drain(page)
 
     def _drain(self, page: Page) -> Iterator[Event[T] | WatchError]:
-        decode, api_version, kind = self._source.decode, self._source.api_version, self._source.kind or page.kind
+        decode, api_version, kind = self.decode, self._source.api_version, self._source.kind or page.kind
         item: Event[T] | WatchError
         try:
             for raw in page.items:
@@ -260,7 +262,7 @@ class Machine(Generic[T]):
 
     def _open(self, type_: str, raw: bytes) -> Any:
         if type_ in LIVE:
-            return self._source.decode(raw, self._source.api_version, self._source.kind)
+            return self.decode(raw, self._source.api_version, self._source.kind)
         if type_ == "BOOKMARK":
             return decode_bookmark(raw)
         return decode_status(raw) if type_ == "ERROR" else None

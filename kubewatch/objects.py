@@ -131,9 +131,13 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
                 self._raw.decode()
             except UnicodeDecodeError as error:
                 raise self._unreadable(f"{error.reason} at byte {error.start}, which is no UTF-8") from None
+        try:
+            level = open_level(self._raw)
+        except (msgspec.MsgspecError, RecursionError) as error:  # in managedFields, which was not looked at
+            raise self._unreadable(error) from None
         # Items of a typed list carry no apiVersion and kind, and metadata answers carry another kind: ours count.
         return {"apiVersion": self.api_version, "kind": self.kind} | {
-            k: v for k, v in open_level(self._raw).items() if k not in ("apiVersion", "kind")
+            k: v for k, v in level.items() if k not in ("apiVersion", "kind")
         }
 
     def _level(self) -> Level:

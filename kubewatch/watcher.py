@@ -136,7 +136,7 @@ def _follow(
     Live events take a short way, with no call per event but decoding; all else, also what is odd about a live event,
     is the machine's. Both ways come to the same, as a test of random streams proves.
     """
-    decode, api_version, kind, clock = source.decode, source.api_version, source.kind, vitals.clock
+    decode, api_version, kind, clock = machine.decode, source.api_version, source.kind, vitals.clock
     watching, opened, fruitful = State.WATCHING, clock(), False
     lines = Lines()
     blocks = body.blocks()

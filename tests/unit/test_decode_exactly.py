@@ -1,0 +1,236 @@
+"""What is decoded without a look at all of the bytes is what a full decoder makes of them, whatever the JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kubewatch.config import Config
+from kubewatch.decode import checking, decode_frame, decode_object, decode_partial
+from kubewatch.errors import Unreadable
+from kubewatch.machine import Machine
+from kubewatch.objects import Object, ObjectMeta, PartialObjectMeta
+from kubewatch.vitals import Vitals
+
+from .stub_source import StubSource
+
+# Text that looks like the places in which an object is cut.
+LOOKALIKES = [
+    ',"managedFields":[',
+    ',"managedFields":[{"manager":"x"}]',
+    "]",
+    "[",
+    ']},"spec":{',
+    '],"name":"other"',
+    "}}",
+    '"metadata":{"name":"other"}',
+    ',"extra":',
+    "\\",
+    '\\"',
+    "ä\u2028\U0001f600",
+]
+texts = st.one_of(st.sampled_from(LOOKALIKES), st.text(max_size=6))
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-9, 999), texts)
+
+
+class Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object, in their order; a key may be there twice."""
+
+
+KEYS = ["metadata", "kind", "apiVersion", "name", "managedFields", "spec", "labels", "f:name", 'k:{"uid":"1"}', ""]
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.lists(st.tuples(st.one_of(st.sampled_from(KEYS), texts), inner), max_size=3).map(Pairs),
+    ),
+    max_leaves=12,
+)
+mappings = st.lists(st.tuples(st.sampled_from(["app", "managedFields", "name"]), texts), max_size=3).map(Pairs)
+managed = st.lists(st.one_of(values, st.just(Pairs([("manager", "kubelet"), ("fieldsV1", Pairs())]))), max_size=3)
+members = st.one_of(
+    st.tuples(st.sampled_from(["name", "uid", "namespace", "resourceVersion"]), texts),
+    st.tuples(st.just("generation"), st.integers(1, 99)),
+    st.tuples(st.sampled_from(["labels", "annotations"]), st.one_of(mappings, mappings, values)),
+    st.tuples(st.just("finalizers"), st.lists(texts, max_size=2)),
+    st.tuples(st.just("managedFields"), managed),
+    st.tuples(st.just("other"), values),
+)
+GO_ORDER = ["name", "namespace", "uid", "resourceVersion", "generation", "labels", "annotations", "finalizers"]
+
+
+def _in_order(order: Callable[[str], Any]) -> Callable[[Pairs], Pairs]:
+    return lambda pairs: Pairs(sorted(pairs, key=lambda pair: order(pair[0])))
+
+
+def _of_go(key: str) -> int:
+    return GO_ORDER.index(key) if key in GO_ORDER else len(GO_ORDER)
+
+
+anyhow = st.lists(members, max_size=6).map(Pairs)
+metadata = st.one_of(anyhow, anyhow.map(_in_order(_of_go)), anyhow.map(_in_order(str)))
+typed = st.builds(
+    lambda meta, rest: Pairs([("kind", "Pod"), ("apiVersion", "v1"), ("metadata", meta), *rest]),
+    metadata,
+    st.lists(st.tuples(st.sampled_from(["spec", "status", "data", "kind"]), values), max_size=2),
+)
+custom = st.builds(
+    lambda meta, spec: Pairs([("apiVersion", "x/v1"), ("kind", "Foo"), ("metadata", meta), ("spec", spec)]),
+    metadata,
+    values,
+)
+alone = metadata.map(lambda meta: Pairs([("kind", "PartialObjectMetadata"), ("metadata", meta)]))
+mixed = st.lists(
+    st.one_of(
+        st.tuples(st.just("metadata"), metadata),
+        st.tuples(st.sampled_from(["kind", "apiVersion"]), texts),
+        st.tuples(st.sampled_from(KEYS), values),
+    ),
+    max_size=5,
+).map(Pairs)
+documents = st.one_of(alone, typed, custom, mixed)
+
+STYLES = [(",", ":"), (", ", ": "), (" , ", " : "), (",\n ", ":\t")]
+
+
+def written(value: Any, style: tuple[str, str], ascii_only: bool) -> str:
+    """JSON text; keys and texts are spelled with escapes where `ascii_only`."""
+    if isinstance(value, Pairs):
+        parts = (
+            json.dumps(key, ensure_ascii=ascii_only) + style[1] + written(member, style, ascii_only)
+            for key, member in value
+        )
+        return "{" + style[0].join(parts) + "}"
+    if isinstance(value, list):
+        return "[" + style[0].join(written(member, style, ascii_only) for member in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def expected(raw: bytes) -> tuple[ObjectMeta, str, str] | None:
+    """Metadata, API version and kind by way of the whole document as `json` reads it; None where it is no object."""
+    whole = json.loads(raw)
+    try:
+        meta = msgspec.json.decode(json.dumps(whole["metadata"]), type=ObjectMeta)
+        head = (whole.get("apiVersion", ""), whole.get("kind", ""))
+        return (meta, *msgspec.convert(head, tuple[str, str]))
+    except (KeyError, msgspec.ValidationError):
+        return None
+
+
+def found(decode: Callable[..., Object | PartialObjectMeta], raw: bytes) -> tuple[ObjectMeta, str, str] | None:
+    try:
+        obj = decode(raw, "", "")
+    except msgspec.ValidationError:
+        return None
+    return obj.metadata, obj.api_version, obj.kind
+
+
+def doubled(pairs: Pairs) -> bool:
+    """Whether a member is there twice, of which the full decoder refuses a wrong first one, and `json` forgets it."""
+    keys = [key for key, _ in pairs]
+    return len(set(keys)) < len(keys) or any(doubled(value) for _, value in pairs if isinstance(value, Pairs))
+
+
+@pytest.mark.parametrize("decode", [decode_object, decode_partial, checking(decode_partial)])
+@given(documents, st.sampled_from(STYLES), st.booleans())
+@example(Pairs([("metadata", Pairs([("labels", Pairs([("a", "b"), ("managedFields", [1])]))]))]), STYLES[2], False)
+@example(Pairs([("metadata", Pairs([("labels", Pairs([("a", "b"), ("managedFields", [1])]))]))]), STYLES[0], False)
+@example(
+    Pairs([("metadata", Pairs([("generation", 1), ("managedFields", [Pairs([("m", "],")])]), ("name", "late")]))]),
+    STYLES[0],
+    False,
+)
+@example(
+    Pairs([("metadata", Pairs([("generation", 1), ("managedFields", [])])), ("metadata", Pairs([("name", "last")]))]),
+    STYLES[0],
+    False,
+)
+def test_metadata_and_type_are_those_of_the_whole_document(
+    decode: Callable[..., Object | PartialObjectMeta], document: Pairs, style: tuple[str, str], ascii_only: bool
+) -> None:
+    raw = written(document, style, ascii_only).encode("utf-8", "surrogatepass")
+    if not _is_text(raw):
+        return
+    got, want = found(decode, raw), expected(raw)
+    assert got == want or (got is None and doubled(document))
+    if got is not None:
+        obj = decode(raw, "", "")
+        rest = {key: value for key, value in json.loads(raw).items() if key not in ("apiVersion", "kind")}
+        assert obj.to_dict() == {"apiVersion": obj.api_version, "kind": obj.kind, **rest}
+
+
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+@given(documents, st.binary(max_size=3), st.integers(0, 400), st.integers(0, 400))
+def test_bytes_that_are_no_json_are_refused_at_once_or_at_the_first_touch(
+    document: Pairs, junk: bytes, start: int, end: int
+) -> None:
+    whole = written(document, STYLES[0], ascii_only=False).encode("utf-8", "surrogatepass")
+    raw = whole[:start] + junk + whole[max(start, end) :]
+    try:
+        obj = decode_partial(raw, "v1", "Foo")
+    except REFUSED:
+        with pytest.raises(REFUSED):
+            checking(decode_partial)(raw, "v1", "Foo")
+        return
+    try:
+        obj.to_dict()
+    except Unreadable:
+        return
+    assert checking(decode_partial)(raw, "v1", "Foo") == obj
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:  # half of a pair of surrogates
+        return False
+    return True
+
+
+@given(documents, st.sampled_from([(), (("extra", Pairs([("b", 1)])),), (("extra", ']}},"x'),)]), st.booleans())
+def test_the_object_of_a_frame_is_that_of_the_whole_frame(document: Pairs, more: Any, first: bool) -> None:
+    frame = Pairs([("type", "MODIFIED"), ("object", document), *more])
+    line = written(frame if not first else Pairs(reversed(frame)), STYLES[0], ascii_only=False)
+    text = line.encode("utf-8", "surrogatepass")
+    if not _is_text(text) or expected(written(document, STYLES[0], ascii_only=False).encode()) is None:
+        return
+    type_, raw = decode_frame(b"\n" + text + b"\n", 1, 1 + len(text))
+    try:
+        decode_object(raw)
+    except msgspec.DecodeError:
+        assert more or doubled(document)  # the machine looks at the whole frame then
+        return
+    assert (type_, json.loads(raw)) == ("MODIFIED", json.loads(text)["object"])
+
+
+# What is wrong in it is in managedFields, and nobody has looked there.
+BAD = b'{"metadata":{"name":"web","generation":1,"managedFields":[{"a":}]}}'
+DEEP = BAD.replace(b'{"a":}', b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+NO_TEXT = b'{"metadata":{"name":"web","resourceVersion":"1"},"spec":"\xff"}'
+
+
+@pytest.mark.parametrize("raw", [BAD, DEEP], ids=["no JSON", "nested without end"])
+def test_bad_managed_fields_of_a_metadata_answer_are_an_error_at_the_first_touch_that_names_the_object(
+    raw: bytes,
+) -> None:
+    obj = decode_partial(raw, "v1", "Pod")
+    assert obj.name == "web"
+    for _ in range(2):
+        with pytest.raises(Unreadable, match="Pod web"):
+            obj.to_dict()
+
+
+@pytest.mark.parametrize("raw", [BAD, DEEP, NO_TEXT], ids=["no JSON", "nested without end", "no text"])
+def test_in_strict_mode_every_byte_is_checked_when_it_comes(raw: bytes) -> None:
+    source: StubSource[PartialObjectMeta] = StubSource(decode=decode_partial)
+    decode = Machine(source, Config(strict=True), Vitals()).decode
+    with pytest.raises(REFUSED):
+        decode(raw, "v1", "Pod")
