@@ -77,7 +77,7 @@ def test_a_kind_that_is_not_there_yet_is_waited_for() -> None:
 
     source.open = open_late  # type: ignore[method-assign]
     errors: list[BaseException] = []
-    trigger = watched(source, Config(), lambda obj: (), "applied_objects", None)
+    trigger = watched(source, Config(), lambda obj: (), "applied_objects")
     opened = trigger.open(errors.append)
     opened.stop.wait = lambda seconds: False  # type: ignore[method-assign]  # the pauses take no time
     assert next(opened.items).name == "a"
