@@ -116,7 +116,9 @@ class LiveStore(Store[T]):
         return named(self._source)
 
     def on_change(self, listener: Listener[T]) -> Callable[[], None]:
-        """Have `listener` called with each event after it is in the store; what is returned has it called no more.
+        """Have `listener` called with each event from now on, after it is in the store.
+
+        What is returned has it called no more. Before `start()`, it is told of everything: a list is events, too.
 
         >>> forget = pods.on_change(print)                                                   # doctest: +SKIP
 

@@ -304,6 +304,18 @@ class TestForking:
         assert in_child(lambda: (names(pods), pods.stop(PATIENCE))) == (["web-0"], True)
         assert not pods.running
 
+    def test_a_child_may_read_what_was_there_at_the_fork(self, follow: Callable[..., Pods]) -> None:
+        pods = follow(web()).start()
+        pods.wait_until_ready(PATIENCE)
+
+        def child() -> Any:
+            pods.allow_stale()
+            return names(pods), pods.running, pods.freshness
+
+        found, running, freshness = in_child(child)
+        assert (found, running) == (["web-0"], False)
+        assert freshness.startswith("closed, heard")
+
     def test_a_child_may_start_although_the_fork_came_while_the_parent_did(self, follow: Callable[..., Pods]) -> None:
         pods = follow(web())
         with pods._lock:

@@ -54,6 +54,27 @@ def test_the_interpreter_ends_without_a_word(program: str, silent: socket.socket
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_forked_child_that_exits_leaves_the_connection_of_its_parent_alone(silent: socket.socket) -> None:
+    ended = run(
+        """
+        import os, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: forking is what is tested
+        listing = threading.Event()
+        pods.on_change(lambda event: listing.set())
+        pods.start()
+        listing.wait()
+        child = os.fork()
+        if child == 0:
+            del pods
+            sys.exit(0)
+        os.waitpid(child, 0)
+        print(pods.running, pods.last_error)
+        """,
+        silent,
+    )
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "True None\n")
+
+
 def test_a_listener_that_never_returns_holds_the_end_up_for_a_second_at_most(silent: socket.socket) -> None:
     began = time.monotonic()
     ended = run(
