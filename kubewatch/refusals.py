@@ -11,14 +11,14 @@ from .vitals import Vitals
 _PASSING = (408, 409, 410, 429)
 
 
-def is_refusal(error: WatchError | None) -> bool:
+def is_refusal(error: WatchError) -> bool:
     """Whether the server refused what was asked for, and will until somebody changes it: 401, 403, 404, …
 
     >>> from kubewatch.errors import InitialListFailed
     >>> is_refusal(InitialListFailed("no", ApiError(403, "Forbidden", "no")))
     True
     """
-    cause = error.__cause__ if error is not None else None
+    cause = error.__cause__
     if isinstance(cause, ApiError):
         return 400 <= cause.code < 500 and cause.code not in _PASSING
     return isinstance(cause, AuthError)

@@ -366,7 +366,8 @@ class Controller(Generic[T]):
         >>> sys.exit(Controller(api).run_once(reconcile, timeout=600).exit_code)        # doctest: +SKIP
 
         Requeues are not waited for, failures are not retried. After `timeout` seconds it returns what was done until
-        then; a run that does not end is left behind.
+        then; a run that does not end is left behind. It waits for a server that is down, and not for one that refuses
+        the first list.
         """
         checks.check_timeout(timeout)
         results = self._run(reconcile, error_policy, context, executor, once=True)

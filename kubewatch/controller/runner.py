@@ -16,6 +16,7 @@ from typing import Any
 
 from kubewatch import freshness
 from kubewatch.errors import StaleAfterFork, WriterDropped
+from kubewatch.refusals import is_refusal
 from kubewatch.stop import Stop
 from kubewatch.store import Store
 from kubewatch.vitals import Vitals
@@ -222,16 +223,22 @@ class Runner:
                     reader.wait_until_ready(LOOK)
                     break
                 except TimeoutError as error:
+                    refusal = reader.last_error
+                    if self._once and refusal is not None and is_refusal(refusal):
+                        return self._give_up(refusal)
                     if not complained and time.monotonic() - began >= COMPLAIN_AFTER:
                         complained = True
                         logger.warning("the controller of %s waits for its stores: %s", self.label, error)
                 except (WriterDropped, StaleAfterFork) as error:
                     if self._stop.stopped:
                         return False
-                    logger.error("the controller of %s ends: %s", self.label, error)
-                    self.queue.remark(RunnerError(error))
-                    return False
+                    return self._give_up(error)
         return not self._stop.stopped
+
+    def _give_up(self, error: BaseException) -> bool:
+        logger.error("the controller of %s ends: %s", self.label, error)
+        self.queue.remark(RunnerError(error))
+        return False
 
     def _end(self) -> None:
         """Begin nothing more, wait for what runs, and tell the consumer."""

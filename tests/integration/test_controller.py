@@ -30,7 +30,7 @@ from kubewatch import (
 from kubewatch.controller import Action, Controller, QueueError, Reconciled
 from kubewatch.controller.results import Result
 from kubewatch.shared import store_shared
-from kubewatch.testing import ApiServer, EnvTest
+from kubewatch.testing import ApiServer, EnvTest, Fault
 from tests.unit.stored import in_child
 
 # Seconds after which a test that waits for the server gives up.
@@ -323,6 +323,14 @@ def test_run_once_reconciles_what_exists(deployments: Api[Object], config_maps: 
     summary = Controller(deployments, OURS).owns(config_maps).run_once(recorder, timeout=PATIENCE)
     assert (summary.reconciled, summary.exit_code) == (3, 0)
     assert sorted(recorder.versions) == ["a", "b", "c"]
+
+
+def test_run_once_ends_where_a_right_is_missing(kube_api: ApiServer) -> None:
+    """With no timeout: a cron job is not to try for ever."""
+    kube_api.faults.add(Fault.status(403), verb="list")
+    summary = Controller(Api("deployments", client=kube_api.client())).run_once(Recorder())
+    assert summary.exit_code == 1
+    assert "403 Forbidden" in str(summary.errors[-1])
 
 
 def test_start_works_in_the_background(deployments: Api[Object]) -> None:

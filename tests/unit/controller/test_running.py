@@ -13,7 +13,7 @@ import pytest
 
 from kubewatch import ObjectRef
 from kubewatch.controller import Action, Controller, QueueError, RunnerError, RunningController, Summary
-from kubewatch.errors import InvalidInput
+from kubewatch.errors import ApiError, InitialListFailed, InvalidInput
 from kubewatch.events import Init, InitApply
 from kubewatch.objects import Object
 from kubewatch.testing import FakeClock
@@ -244,6 +244,23 @@ def test_run_once_says_that_its_store_was_never_filled() -> None:
     summary = controlled(Feed().feed(Init()).end()).run_once(quiet)
     assert summary.exit_code == 1
     assert any(isinstance(error, RunnerError) for error in summary.errors)
+
+
+def test_run_once_does_not_wait_for_a_right_that_is_missing() -> None:
+    feed, forbidden = Feed().feed(Init()), ApiError(403, "Forbidden", "pods is forbidden")
+    feed.vitals.failed(InitialListFailed("listing pods failed", forbidden))
+    summary = controlled(feed).run_once(quiet)
+    assert (summary.exit_code, summary.unlisted) == (1, True)
+    (error,) = summary.errors
+    assert isinstance(error, RunnerError)
+    assert isinstance(error.error, InitialListFailed)
+
+
+def test_run_once_waits_for_a_server_that_is_busy() -> None:
+    feed = Feed()
+    feed.vitals.failed(InitialListFailed("listing pods failed", ApiError(503, "ServiceUnavailable", "later")))
+    summary = controlled(feed).run_once(quiet, timeout=0.2)
+    assert (summary.timed_out, summary.errors) == (True, ())
 
 
 def test_run_once_bears_errors_on_the_way() -> None:
