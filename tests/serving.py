@@ -70,8 +70,12 @@ class Served:
             return answer.status, answer.read().decode()
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to end; returns its exit code, which comes long before a server would kill a worker that hangs."""
+        """Tell it to end; returns its exit code."""
         self.process.send_signal(by)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit code, which must come long before a server kills a worker that hangs."""
         return self.process.wait(PATIENCE / 3)
 
     def join(self) -> None:

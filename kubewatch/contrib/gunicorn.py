@@ -8,6 +8,7 @@ https://docs.gunicorn.org/en/stable/settings.html#server-hooks
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from kubewatch.errors import InvalidInput
@@ -19,6 +20,7 @@ def post_worker_init(worker: Any) -> None:
     if found is None:
         raise InvalidInput(
             f"gunicorn serves a {type(worker.wsgi).__name__} and not a Flask app that KubeWatch was initialised with. "
-            'If it wraps one, wrap app.wsgi_app instead, or call app.extensions["kubewatch"].serve(worker) in a hook'
+            "If it wraps one, wrap app.wsgi_app instead"
         )
-    found.serve(worker)
+    # It ends also when its master has died, without being told.
+    found.serve(lambda: worker.alive and worker.ppid == os.getppid())

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import ServiceUnavailable
@@ -32,12 +32,6 @@ _log = logging.getLogger(__name__)
 
 class NotReady(ServiceUnavailable):
     """A store that a view reads is not filled yet: answered with status 503; why is in the log, and its `__cause__`."""
-
-
-class Worker(Protocol):
-    """What a server's worker says of itself, such as gunicorn's."""
-
-    alive: bool
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class AppStores:
         self._client = settings.make_client()
         self._started_in: int | None = None  # the process
         self._stopped = threading.Event()
-        self._worker: Worker | None = None
+        self._alive: Callable[[], bool] = lambda: True
 
     def add(self, name: str, declared: Declared) -> None:
         """Have one more, as `name`."""
@@ -88,9 +82,12 @@ class AppStores:
             for store in self.stores.values():
                 store.stop(timeout)
 
-    def serve(self, worker: Worker) -> None:
-        """Start in a server's worker, before its first request; `stopping` then follows the worker."""
-        self._worker = worker
+    def serve(self, alive: Callable[[], bool]) -> None:
+        """Start in a server's worker, before its first request; the worker is to end once it is not `alive` any more.
+
+        For a server's hook, such as `kubewatch.contrib.gunicorn`; `alive` is asked often, and from any thread.
+        """
+        self._alive = alive
         if self.settings.autostart:
             self.start()
 
@@ -102,7 +99,7 @@ class AppStores:
     @property
     def stopping(self) -> bool:
         """Whether the stores were stopped, or this process's worker was told to end."""
-        return self._stopped.is_set() or (self._worker is not None and not self._worker.alive)
+        return self._stopped.is_set() or not self._alive()
 
     def wait(self, seconds: float) -> bool:
         """Pause an endless response for `seconds`; returns whether it is to end, at once when `stopping`.

@@ -225,10 +225,20 @@ def test_a_reload_ends_endless_responses_and_the_watches_of_old_workers(
 def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
+    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
+        with server.open("/endless") as answer:
+            assert answer.readline() == b"begun\n"
+            server.process.send_signal(signal.SIGTERM)
+            assert answer.read() == b"ended\n"
+        assert server.wait() == 0
+
+
+def test_workers_whose_master_has_died_end_their_endless_responses(kube_api: ApiServer, env: dict[str, str]) -> None:
     with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server, server.open("/endless") as answer:
         assert answer.readline() == b"begun\n"
-        assert server.stop() == 0
+        server.process.kill()
         assert answer.read() == b"ended\n"
+        assert kube_api.wait_for_watches(0)
 
 
 # Under Flask's own server, and in its commands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from typing import Any
 
@@ -198,6 +199,7 @@ class FakeWorker:
     def __init__(self, wsgi: object) -> None:
         self.wsgi = wsgi
         self.alive = True
+        self.ppid = os.getppid()
 
 
 def test_an_app_is_stopping_once_its_worker_is_told_to_end() -> None:
@@ -210,6 +212,14 @@ def test_an_app_is_stopping_once_its_worker_is_told_to_end() -> None:
     worker.alive = False
     assert of_app.stopping
     assert of_app.wait(3600)
+
+
+def test_an_app_is_stopping_once_its_workers_master_has_died() -> None:
+    app = app_with(KubeWatch())
+    worker = FakeWorker(app)
+    post_worker_init(worker)
+    worker.ppid += 1  # as if another process had become the parent
+    assert app.extensions["kubewatch"].stopping
 
 
 def test_an_app_is_stopping_once_its_stores_are_stopped_until_they_are_started() -> None:
