@@ -51,7 +51,8 @@ def test_a_child_leaves_the_watch_of_its_parent_alone(client: Client, namespace:
             found = [one.name for one in settings]
             return found, settings.stop(PATIENCE) and settings.start().stop(PATIENCE)
 
-        assert in_child(child) == (["from-the-child"], True)
+        assert in_child(settings.stop) is True  # of what is the parent's
+        assert in_child(child) == (["from-the-child"], True)  # of what is the child's
         assert isinstance(changes.get(timeout=PATIENCE), Apply)
         assert settings._fresh.vitals is not None
         assert not settings._fresh.vitals.restarts
