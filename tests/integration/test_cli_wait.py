@@ -60,7 +60,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture(autouse=True)
 def kubeconfig(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kubeconfig of the server, which commands use without being told."""
+    """The kubeconfig of the server, which commands use without being told. No watch of another test is left."""
+    assert server.wait_for_watches(0)
     path = server.kubeconfig(tmp_path / "kubeconfig")
     monkeypatch.setenv("KUBECONFIG", path)
     return path

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kubewatch import Api, ApiError, ConditionTimeout, Object, await_condition, conditions, delete_and_finalize
+from kubewatch import Api, ApiError, ConditionTimeout, Object, await_condition, conditions, delete_and_finalize, watcher
 from kubewatch.client import Client
 from kubewatch.conditions import is_created, is_deleted, is_pod_running, is_rolled_out, is_rollout_failed
 from kubewatch.rollout import rollout_status
@@ -141,6 +141,23 @@ def test_a_signal_ends_the_wait(kube_api: ApiServer, signum: signal.Signals, kin
         pods = Api("pods", namespace="default", client=kube_api.client())
         with meanwhile(interrupt), pytest.raises(kind):
             await_condition(pods, "web", is_created, SOON)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert kube_api.wait_for_watches(0), "the connection is closed"
+
+
+def test_a_signal_ends_a_loop_in_good_order_where_its_handler_sets_an_event(kube_api: ApiServer) -> None:
+    end = threading.Event()
+
+    def interrupt() -> None:
+        assert kube_api.wait_for_watches(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: end.set())
+    try:
+        pods = watcher(Api("pods", namespace="default", client=kube_api.client()))
+        with meanwhile(interrupt):
+            assert list(pods.default_backoff().take_until(end).applied_objects()) == []
     finally:
         signal.signal(signal.SIGTERM, before)
     assert kube_api.wait_for_watches(0), "the connection is closed"
