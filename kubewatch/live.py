@@ -48,7 +48,8 @@ class LiveStore(Store[T]):
 
     It can be started again after `stop()`, and in a forked child, with a thread and a connection of its own. A read of
     one that nobody started, also as it came through a fork, starts it and waits for the first list; after `start()`
-    reads never wait, as with any `Store`. It stops when it is dropped, and when the interpreter exits.
+    reads never wait, as with any `Store`. It stops when it is dropped (what a listener refers to is not), and when the
+    interpreter exits.
 
     What ends the thread by itself (the cluster knows no such kind) is raised by every read, until `start()` is called.
     """
