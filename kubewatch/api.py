@@ -185,7 +185,7 @@ class Api(Generic[T]):
         path, headers = self._target.collection(), {"accept": self._accept(PARTIAL_LIST)}
         while True:
             answer = self.client.request("GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT)
-            page = parse_page(answer.body, answer.headers, path)
+            page = parse_page(answer.body, len(answer.body), answer.headers, path)
             yield from map(self._decoded, page.items)
             if not page.continue_:
                 return

@@ -57,9 +57,16 @@ _decode_list = msgspec.json.Decoder(_List).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def decode_page(body: bytes) -> Page:
-    """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
-    return (_decode_long(body) if len(body) > STRETCH else None) or _page(_split(body))
+def decode_page(body: bytes | bytearray, size: int | None = None) -> Page:
+    """One page of a list, the first `size` bytes of `body`; raises `msgspec.DecodeError` where the bytes are none.
+
+    A bytearray must be left alone until all items are taken.
+    """
+    if size is None:
+        size = len(body)
+    if not isinstance(body, bytearray):
+        body = bytearray(body)
+    return (_decode_long(body, size) if size > STRETCH else None) or _page(_split(body, size))
 
 
 def _page(whole: _List, items: Iterable[bytes] | None = None) -> Page:
@@ -75,19 +82,19 @@ def _page(whole: _List, items: Iterable[bytes] | None = None) -> Page:
     )
 
 
-def _split(body: bytes) -> _List:
+def _split(body: bytearray, size: int) -> _List:
     try:
-        return _decode_list(body)
+        return _decode_list(memoryview(body)[:size])
     except RecursionError as error:
         raise msgspec.DecodeError("an object in it is nested too deep") from error
 
 
-def _decode_long(body: bytes) -> Page | None:
+def _decode_long(body: bytearray, size: int) -> Page | None:
     """The page, its items to be cut out as they are pulled; None for one that is written in an unusual way."""
     start = body.find(_ITEMS, 0, HEAD) + len(_ITEMS)
-    end = body.rfind(b"}]") + 1  # where the items end, by all appearances
+    end = body.rfind(b"}]", 0, size) + 1  # where the items end, by all appearances
     opening = body.find(_METADATA, start, start + HEAD) + len(_METADATA)
-    rest = body[end:]
+    rest = body[end:size]
     # "items" could stand there a second time, and would then count; or be spelled with escapes.
     if start < len(_ITEMS) or end <= start or opening < start or b'"items"' in rest or b"\\" in rest:
         return None
@@ -97,36 +104,42 @@ def _decode_long(body: bytes) -> Page | None:
         head = _decode_list(body[:start] + rest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return _page(head, _cut(body, start, end, b"}," + body[start:opening], head))
+    return _page(head, _cut(body, size, start, end, b"}," + body[start:opening], head))
 
 
-def _cut(body: bytes, start: int, end: int, between: bytes, head: _List) -> Iterator[bytes]:
+def _cut(body: bytearray, size: int, start: int, end: int, between: bytes, head: _List) -> Iterator[bytes]:
     """The items between `start` and `end`; `between` is how one object ends and the next begins."""
     view, at, done = memoryview(body), start, 0
     while at < end:
         reach, step = at + STRETCH, 256
         while True:
             stop = body.find(between, reach, end) + 1 or end
+            around = body[at - 1], body[stop]
+            # What is a comma for now a bracket, so that a list stands there, and need not be copied to be one.
+            body[at - 1], body[stop] = b"[]"
             try:
-                items = _decode_items(b"".join((b"[", view[at:stop], b"]")))
+                items = _decode_items(view[at - 1 : stop + 1])
                 break
             except (msgspec.DecodeError, RecursionError):
-                if stop == end:
-                    yield from _uncut(body, head, body[start : at - 1], done)
-                    return
-                # Within an object. The next guess may be as wrong, so the steps grow: there are few of them.
-                reach, step = stop + step, 2 * step
+                if stop < end:
+                    # Within an object. The next guess may be as wrong, so the steps grow: there are few of them.
+                    reach, step = stop + step, 2 * step
+                    continue
+            finally:
+                body[at - 1], body[stop] = around
+            yield from _uncut(body, size, head, bytes(view[start - 1 : at - 1]) + b"]", done)
+            return
         done += len(items)
         for item in items:
-            yield bytes(item)  # a copy, or keeping one item would keep the stretch
+            yield bytes(item)  # a copy, or keeping one item would keep the page
         at = stop + 1  # behind the comma
 
 
-def _uncut(body: bytes, head: _List, cut: bytes, done: int) -> list[bytes]:
-    """The items of the page behind the `done` ones that were cut out already, being `cut`."""
-    whole = _split(body)
+def _uncut(body: bytearray, size: int, head: _List, cut: bytes, done: int) -> list[bytes]:
+    """The items of the page behind the `done` ones that were cut out already, which `cut` is the list of."""
+    whole = _split(body, size)
     items = [bytes(item) for item in whole.items or ()]
-    before = [bytes(item) for item in _decode_items(b"[%b]" % cut)]
+    before = [bytes(item) for item in _decode_items(cut)]
     if before != items[:done] or _page(whole, ()) != _page(head, ()):
         raise msgspec.DecodeError("a member of it is there twice")
     return items[done:]

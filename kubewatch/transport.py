@@ -50,6 +50,9 @@ class Session:
         self._list_as = list_as
         self._watch_as = watch_as
         self._wire: Wire | None = None  # at rest between requests
+        # The bytes of a page that all objects were taken out of: the next one is read over them. A page is big enough
+        # for the allocator to map fresh memory for it, and then to keep that among what comes of the objects.
+        self._spare = bytearray()
         self._watched: Wire | None = None
 
     def list(self, params: ListParams) -> Page:
@@ -71,11 +74,14 @@ class Session:
             wire, "GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT, stop=self._stop
         )
         self._wire = wire
+        buffer, self._spare = self._spare, bytearray()
         try:
-            page = parse_page(wire.read_all(LIST_TIMEOUT), head.headers, path)
+            size = wire.read_into(buffer, LIST_TIMEOUT)
+            page = parse_page(buffer, size, head.headers, path)
             if page.continue_:
                 following = msgspec.structs.replace(params, continue_=page.continue_)
                 self._client.ask_ahead(wire, path, following.query(), headers)
+                page = msgspec.structs.replace(page, items=self._emptied(page.items, buffer))
             return page
         finally:
             if not (wire.asked_ahead or wire.reusable):
@@ -96,6 +102,10 @@ class Session:
         self._watched = wire
         return WatchBody(wire, self._stop, idle_timeout)
 
+    def _emptied(self, items: Iterable[bytes], buffer: bytearray) -> Iterator[bytes]:
+        yield from items
+        self._spare = buffer
+
     def _path(self) -> str:
         self._found = self._found or aside(self._find_path, self._stop)
         return self._found
@@ -115,12 +125,15 @@ class Session:
         return wire
 
 
-def parse_page(body: bytes, headers: Mapping[str, str], path: str) -> Page:
-    """The page that the answer to a list holds; raises ApiError where it holds none, and its items do, too."""
+def parse_page(body: bytes | bytearray, size: int, headers: Mapping[str, str], path: str) -> Page:
+    """The page that the answer to a list holds, which has `size` bytes and is not to change as long as `items` is used.
+
+    Raises ApiError where it holds none, and its items do, too.
+    """
     # Without a word of the body, which may be Secrets.
-    what = f"{headers.get('content-type', 'an unknown type')}, {len(body)} bytes"
+    what = f"{headers.get('content-type', 'an unknown type')}, {size} bytes"
     with _no_list(what, path):
-        page = decode_page(body)
+        page = decode_page(body, size)
     return msgspec.structs.replace(page, items=_readable(page.items, what, path))
 
 

@@ -321,13 +321,19 @@ class Wire:
 
     def read_all(self, timeout: float, limit: int | None = None) -> bytes:
         """The rest of the body; of a body longer than `limit` bytes only its beginning. Takes 5 * `timeout` at most."""
-        parts, length, end = [], 0, time.monotonic() + WHOLE * timeout
+        buffer = bytearray()
+        self.read_into(buffer, timeout, limit)
+        return bytes(buffer)
+
+    def read_into(self, buffer: bytearray, timeout: float, limit: int | None = None) -> int:
+        """Like `read_all`, over what is in `buffer`, which grows where it is too short; returns how many bytes came."""
+        length, end = 0, time.monotonic() + WHOLE * timeout
         while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
-            parts.append(block)
+            buffer[length : length + len(block)] = block
             length += len(block)
             if time.monotonic() >= end:
                 raise IdleTimeout(f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s")
-        return b"".join(parts)
+        return length
 
     @property
     def reusable(self) -> bool:

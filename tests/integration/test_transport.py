@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -154,6 +154,34 @@ def test_a_page_on_its_way_that_is_refused_is_refused_when_it_is_called_for() ->
             mine.list(ListParams(limit=1, continue_="more"))
         assert mine.list(ListParams(limit=1)).continue_ == "more"
         assert peer.accepted == 2
+
+
+def test_a_page_that_is_not_used_up_stays_what_it_is_when_others_are_read() -> None:
+    """Pages are read over the bytes of one another, but only of those that nobody needs any more."""
+    names = [f"{number}" * 8000 for number in range(10)]
+
+    def page(letter: str, continue_: str) -> bytes:
+        items = ",".join(f'{{"metadata":{{"name":"{letter}{name}"}}}}' for name in names)
+        meta = f'{{"resourceVersion":"5","continue":"{continue_}"}}'
+        return f'{{"kind":"PodList","apiVersion":"v1","metadata":{meta},"items":[{items}]}}'.encode()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        for letter in "abcd":
+            peer.head(sock)
+            sock.sendall(answer(page(letter, f"{letter}-more")))
+        until_gone(sock)
+
+    def shown(items: Iterable[bytes]) -> list[str]:
+        return [json.loads(item)["metadata"]["name"] for item in items]
+
+    with Peer(serve) as peer, contextlib.closing(session(peer)) as mine:
+        pages = []
+        for token in (None, "a-more", "b-more"):
+            pages.append(iter(mine.list(ListParams(continue_=token)).items))
+            assert shown([next(pages[-1])]) == ["abc"[len(pages) - 1] + names[0]]
+        for letter, rest in zip("abc", pages, strict=True):
+            assert shown(rest) == [letter + name for name in names[1:]]
+        assert shown(mine.list(ListParams(continue_="c-more")).items) == ["d" + name for name in names]
 
 
 def test_a_stop_ends_the_wait_for_a_page_on_its_way() -> None:
