@@ -318,7 +318,7 @@ def live(
 
     >>> pods = live("pods", namespace="shop")
     >>> pods
-    <LiveStore of pods in shop, 0 objects, not ready, never heard>
+    <LiveStore of pods in shop, not started>
     >>> [pod.name for pod in pods.select("app=web")]                                         # doctest: +SKIP
 
     - `api_or_name`: an `Api`, or what one is made of: kubectl's name of a kind, or a model class.
