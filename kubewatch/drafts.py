@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from .errors import InvalidInput
-from .fields import Fields, HiddenFields, MutableFields, encode
+from .fields import Fields, HiddenFields, MutableFields, cut, encode
 from .objects import SECRET, ObjectMeta, _Kept, decode_meta
+from .prune import Prune
 
 T = TypeVar("T")
+K = TypeVar("K", bound=_Kept)
 
 
 @lru_cache(maxsize=256)
@@ -95,6 +97,8 @@ def modified(obj: T, change: Callable[[Any], object]) -> T:
     if not isinstance(obj, _Kept):
         change(obj)
         return obj
+    if isinstance(change, Prune):
+        return _pruned(obj, change)
     level = obj._split()
     absent = [name for name in ("spec", "status") if name not in level]
     change(Draft(level))
@@ -107,6 +111,16 @@ def modified(obj: T, change: Callable[[Any], object]) -> T:
     opened = level.get("metadata")
     if type(opened) is not msgspec.Raw:
         meta = _changed_metadata(obj, opened)
+    return type(obj)(encode(level), meta, obj.api_version, obj.kind)
+
+
+def _pruned(obj: K, prune: Prune) -> K:
+    # No draft is needed, as no path leads to what an object is known by.
+    level, meta = obj._split(), obj.metadata
+    for path in prune.paths:
+        cut(level, path)
+    if prune.of_metadata:
+        meta = _changed_metadata(obj, level["metadata"])
     return type(obj)(encode(level), meta, obj.api_version, obj.kind)
 
 

@@ -136,9 +136,9 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
         except (msgspec.MsgspecError, RecursionError) as error:  # in managedFields, which was not looked at
             raise self._unreadable(error) from None
         # Items of a typed list carry no apiVersion and kind, and metadata answers carry another kind: ours count.
-        return {"apiVersion": self.api_version, "kind": self.kind} | {
-            k: v for k, v in level.items() if k not in ("apiVersion", "kind")
-        }
+        level.pop("apiVersion", None)
+        level.pop("kind", None)
+        return {"apiVersion": self.api_version, "kind": self.kind, **level}
 
     def _level(self) -> Level:
         level = self._opened

@@ -7,7 +7,7 @@ opened; the field itself is cut unread.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 from .errors import InvalidInput
@@ -34,7 +34,23 @@ _METADATA = _KEPT | {
 }
 
 
-def prune(*paths: str) -> Callable[[Any], None]:
+class Prune:
+    """What `prune` gives: a function of an object. `paths` are those of the fields that it cuts.
+
+    `of_metadata` says whether some are in the metadata, but for all of managedFields, which nobody decodes.
+    """
+
+    def __init__(self, paths: tuple[Path, ...], name: str) -> None:
+        self.paths = paths
+        self.of_metadata = any(path[0] == "metadata" and path[1:] != ("managedFields",) for path in paths)
+        self.__name__ = name
+
+    def __call__(self, obj: Any) -> None:
+        for path in self.paths:
+            _cut(obj, path)
+
+
+def prune(*paths: str) -> Prune:
     """A function that cuts the fields at `paths` out of an object, for `modify`.
 
     A path is written as in YAML: `metadata.managedFields`, `status`. `*` is every field or every element:
@@ -51,14 +67,7 @@ def prune(*paths: str) -> Callable[[Any], None]:
     """
     if not paths:
         raise InvalidInput('prune needs at least one path, such as "metadata.managedFields"')
-    parsed = [_parse(path) for path in paths]
-
-    def pruned(obj: Any) -> None:
-        for path in parsed:
-            _cut(obj, path)
-
-    pruned.__name__ = ", ".join(paths)
-    return pruned
+    return Prune(tuple(map(_parse, paths)), ", ".join(paths))
 
 
 def _parse(path: str) -> Path:

@@ -113,6 +113,11 @@ def test_what_is_not_on_the_way_to_a_field_is_not_opened() -> None:
     assert pruned._raw == b'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"a":1e400}}'
 
 
+def test_metadata_without_their_managed_fields_are_what_they_were_and_are_not_decoded_again() -> None:
+    obj = decode_object(json.dumps(POD).encode())
+    assert modified(obj, prune("metadata.managedFields", "status")).metadata is obj.metadata
+
+
 def test_metadata_read_later_is_the_pruned_one() -> None:
     obj = modified(decode_object(json.dumps(POD).encode()), prune("metadata.annotations", "metadata.labels"))
     assert obj.annotations == {}
