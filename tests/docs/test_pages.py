@@ -2,7 +2,8 @@
 
 The blocks of a page run in order, in one directory, each in a process of its own, against one embedded API server: a
 `python` block as a script (by pytest where it defines a test), an `sh` block by bash; the objects of a `yaml` block are
-created. All `pycon` blocks of a page are one session, whose answers are compared but for their numbers. An HTML comment on the line above a block says what else there is to know:
+created. All `pycon` blocks of a page are one session, whose answers are compared but for their numbers. An HTML comment
+on the line above a block says what else there is to know:
 
     <!-- endless -->              it never ends: it is ended by Ctrl-C once it has printed a line
     <!-- file: app.py -->         it is the file that later blocks use
