@@ -125,11 +125,13 @@ def test_output_and_exit_status_are_those_of_kubectl(
         assert said.rstrip("\n") in ours[2]
 
 
-def test_a_timeout_says_what_was_last_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = wait(capsys, "pod/slow", "--for=condition=Ready", "--timeout=100ms")
+def test_it_says_what_was_last_seen_of_an_object_that_is_not_as_it_should_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, _, err = wait(capsys, "pod/slow", "--for=condition=Ready", "--timeout=0")
     assert status == 1
     assert err == (
-        "kubewatch: error: timed out waiting for the condition on pods/slow; "
+        "kubewatch: error: condition not met for pods/slow; "
         "last seen: phase Pending, Ready=False (ContainersNotReady)\n"
     )
 

@@ -95,7 +95,7 @@ def test_a_successor_of_the_same_name_is_another_object(pods: Api[Object]) -> No
 def test_a_timeout_is_an_error_that_names_the_object(pods: Api[Object], namespace: str) -> None:
     pods.create(pod("web"))
     with pytest.raises(ConditionTimeout, match=f"Pod {namespace}/web until is_pod_running.*last seen: phase Pending"):
-        await_condition(pods, "web", is_pod_running, 0.3)
+        await_condition(pods, "web", is_pod_running, 0)
 
 
 # On the embedded server alone: what a server is told to do, and what comes in the middle

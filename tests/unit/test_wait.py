@@ -20,9 +20,11 @@ from kubewatch.errors import (
     Unreachable,
 )
 from kubewatch.objects import Object
+from kubewatch.pages import Page
+from kubewatch.stop import Stop
 from kubewatch.wait import await_condition
 
-from .stub_source import StubSource, added, deleted, error, line, page, pod
+from .stub_source import StubSource, Watch, added, deleted, error, line, page, pod
 
 FORBIDDEN = ApiError(403, "Forbidden", "pods is forbidden")
 BUSY = ApiError(503, "ServiceUnavailable", "try again later")
@@ -45,6 +47,24 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def modified(name: str, version: int, **fields: Any) -> bytes:
     return line("MODIFIED", pod(name, version, **fields))
+
+
+class Expiring(StubSource[Object]):
+    """A source with which the time is over when its script is."""
+
+    def open(self, stop: Stop) -> Any:
+        self._stop = stop
+        return super().open(stop)
+
+    def next_list(self) -> Page | Exception:
+        return super().next_list() if self._lists else self._expire()
+
+    def next_watch(self) -> Watch:
+        return super().next_watch() if self._watches else self._expire()
+
+    def _expire(self) -> Exception:
+        self._stop.until(0)
+        return BUSY
 
 
 # What it returns
@@ -116,27 +136,27 @@ def test_where_both_hold_the_condition_counts() -> None:
 
 def test_a_timeout_says_what_was_last_seen_of_which_object() -> None:
     unready = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "TooFull"}]}
-    source: StubSource[Object] = StubSource([page(pod("web", 3, status=unready), version=5)])
+    source = Expiring([page(pod("web", 3, status=unready), version=5)], [BUSY])
     with pytest.raises(ConditionTimeout) as raised:
-        await_condition(source, "web", is_pod_running, timeout=0.05)
+        await_condition(source, "web", is_pod_running, timeout=60)
     assert isinstance(raised.value, TimeoutError)
     assert raised.value.last is not None
     assert str(raised.value).startswith(
-        "waiting for Pod default/web until is_pod_running: not within 0.05 s; "
+        "waiting for Pod default/web until is_pod_running: not within 60 s; "
         "last seen: phase Pending, PodScheduled=False (TooFull); newest error: "
     )
 
 
 def test_a_timeout_says_so_where_the_object_never_existed() -> None:
-    source: StubSource[Object] = StubSource([page(version=5)])
+    source = Expiring([page(version=5)])
     with pytest.raises(ConditionTimeout, match="last seen: it did not exist"):
-        await_condition(source, "web", is_created, timeout=0.05)
+        await_condition(source, "web", is_created, timeout=60)
 
 
 def test_a_timeout_says_so_where_the_server_never_answered() -> None:
-    source: StubSource[Object] = StubSource([Unreachable("connection refused")] * 100_000)
+    source = Expiring([Unreachable("connection refused")])
     with pytest.raises(ConditionTimeout, match=r"never seen; newest error: .*connection refused"):
-        await_condition(source, "web", is_created, timeout=0.05)
+        await_condition(source, "web", is_created, timeout=60)
 
 
 def test_a_timeout_names_what_holds_up_a_deletion() -> None:
