@@ -85,10 +85,10 @@ def objects_in(arguments: argparse.Namespace) -> tuple[str, list[tuple[str, str]
     """Of what to select objects, or else the kinds and names of objects; raises InvalidInput."""
     words: list[str] = arguments.resources
     selects = bool(arguments.selector or arguments.field_selector or arguments.all)
-    slashes = ["/" in word for word in words]
-    pairs = [tuple(word.split("/")) if "/" in word else (words[0], word) for word in words[not any(slashes) :]]
-    if any(slashes) and not all(slashes):
+    slashed = [word for word in words if "/" in word]
+    if slashed and slashed != words:
         raise InvalidInput("write KIND/NAME for each object, or one KIND and then names")
+    pairs = [word.split("/") for word in slashed] or [[words[0], name] for name in words[1:]]
     for pair in pairs:
         if len(pair) != 2 or not all(re.fullmatch(r"[^\s/,=\\%]+", part) for part in pair):
             raise InvalidInput(f"{'/'.join(pair)!r} is no KIND/NAME such as pod/web")
