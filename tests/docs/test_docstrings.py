@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import kubewatch
+import tests.djangosite.setup  # noqa: F401  # modules with Django models cannot be imported without a site
 
 
 def modules() -> list[str]:
