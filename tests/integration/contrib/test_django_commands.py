@@ -107,6 +107,13 @@ def test_reflectmodels_once_writes_everything_and_ends(kube_api: ApiServer, env:
     assert Deployment.objects.using("commands").get().name == "web"
 
 
+def test_reflectmodels_once_gives_up_after_a_while(env: dict[str, str], tmp_path: Path) -> None:
+    no_tables = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty.sqlite3")}
+    done = ended("reflectmodels", "--once", "--timeout", "0.5", env={**env, "SITE_DATABASE": json.dumps(no_tables)})
+    assert done.returncode == 1
+    assert "CommandError: not everything was written: Deployment -> djangosite.deployment" in done.stderr
+
+
 def test_reflectmodels_follows_until_it_is_told_to_end(kube_api: ApiServer, env: dict[str, str]) -> None:
     with served(
         "django", "reflectmodels", "tests.djangosite.kube.machines", "--port", "0", cwd=ROOT, env=env

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,7 +15,7 @@ from kubewatch.testing import ApiServer
 
 pytest.importorskip("django", reason="the extra kubewatch[django] is not installed")
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import Reflection, reflect_model, reflector
@@ -173,6 +174,32 @@ def test_two_processes_that_write_the_same_rows_come_to_the_same(kube_api: ApiSe
 
 
 # When the database fails
+
+
+def test_whichever_statement_fails_nothing_is_written_and_the_next_try_writes_it_all(
+    kube_api: ApiServer, database: str
+) -> None:
+    rows = Rows(deployments(kube_api, database))
+    rows.write(Batch(True, {("default", name): (1, "nginx", {}, None) for name in ("stays", "goes", "changes")}), NOW)
+    batch = Batch(True, {("default", name): (2, "nginx", {}, None) for name in ("changes", "comes")})
+    before, failing, left = stored(database), 0, 0
+
+    def fail(execute: Any, *arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise OperationalError("the connection is gone")
+        return execute(*arguments)
+
+    while left <= 0:
+        failing += 1
+        left = failing
+        with connections[database].execute_wrapper(fail), suppress(OperationalError):
+            rows.write(batch, NOW)
+        if left <= 0:
+            assert stored(database) == before
+    assert failing > 5
+    assert stored(database) == {"changes": 2, "comes": 2}
 
 
 @pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)

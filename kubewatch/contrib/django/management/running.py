@@ -5,9 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.db import connections
 
 from kubewatch.controller.signals import handled
 from kubewatch.health import Report
@@ -32,7 +34,7 @@ def until_told(
 ) -> Iterator[Stop]:
     """Within, probes are answered, and a signal stops the `Stop` that is given."""
     told = Stop()
-    pages = {"/healthz": lambda _: Answer.of(alive()), "/readyz": lambda _: Answer.of(ready())}
+    pages = {"/healthz": partial(_answer, alive), "/readyz": partial(_answer, ready)}
     with handled(told.stop, told.stop), ExitStack() as stack:
         if options["port"] is not None:
             try:
@@ -42,3 +44,10 @@ def until_told(
             out.write(f"/healthz and /readyz are at http://{options['bind'] or 'localhost'}:{probes.port}")
             out.flush()
         yield told
+
+
+def _answer(report: Callable[[], Report], accept: str) -> Answer:
+    try:
+        return Answer.of(report())
+    finally:
+        connections.close_all()  # those of this thread, which is the request's alone

@@ -27,6 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="*", help="what to reflect (default: all of KUBEWATCH['REFLECT'])")
         parser.add_argument("--once", action="store_true", help="write everything once, and end")
+        parser.add_argument(
+            "--timeout", type=float, default=300.0, metavar="SECONDS", help="for --once, at most (default: 300)"
+        )
         add_address(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,10 +52,13 @@ class Command(BaseCommand):
         with until_told(options, self.stdout, alive, ready) as told, ExitStack() as stack:
             for reflection in reflections:
                 crew.append(stack.enter_context(Reflector(reflection, on_end=told.stop)))
+            if options["once"]:
+                told.until(options["timeout"])
             while not told.wait(LOOK) and not (options["once"] and all(each.is_ready for each in crew)):
                 pass
         failed = [f"{each.reflection.label}: {each.failure}" for each in crew if each.failure is not None]
         if failed:
             raise CommandError("; ".join(failed))
         if options["once"] and not all(each.is_ready for each in crew):
-            raise CommandError("ended before everything was written")
+            missing = ", ".join(each.reflection.label for each in crew if not each.is_ready)
+            raise CommandError(f"not everything was written: {missing}; the log says why")
