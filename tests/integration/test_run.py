@@ -13,7 +13,6 @@ from urllib.request import urlopen
 
 import backoff
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from kubewatch.testing import ApiServer, Fault
 from tests.integration.test_cli import SOON, Command
@@ -88,6 +87,9 @@ def serving(server: ApiServer, tmp_path: Path, names: str, *options: str) -> Ite
 
 
 def test_a_service_is_probed_and_measured_and_ends_well_on_sigterm(server: ApiServer, tmp_path: Path) -> None:
+    parser: Any = pytest.importorskip(
+        "prometheus_client.parser", reason="the extra kubewatch[metrics] is not installed"
+    )
     with serving(server, tmp_path, "quick bad") as service:
         service.command.err.until("reconcile failed")
         assert service.wait_until("/readyz", 200)
@@ -95,7 +97,7 @@ def test_a_service_is_probed_and_measured_and_ends_well_on_sigterm(server: ApiSe
         assert service.ask("/nothing")[0] == 404
         samples = {
             (sample.name, sample.labels.get("controller"), sample.labels.get("result")): sample.value
-            for family in text_string_to_metric_families(service.ask("/metrics")[1])
+            for family in parser.text_string_to_metric_families(service.ask("/metrics")[1])
             for sample in family.samples
         }
         assert samples["controller_runtime_reconcile_total", "quick", "requeue_after"] == 1

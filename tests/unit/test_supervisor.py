@@ -162,6 +162,8 @@ def test_readiness_tells_what_is_not_ready_and_liveness_does_not_mind() -> None:
 
 
 def test_metrics_are_served_and_no_longer_registered_afterwards() -> None:
+    pytest.importorskip("prometheus_client", reason="the extra kubewatch[metrics] is not installed")
+
     def act(port: int) -> None:
         assert b'kubewatch_controller_healthy{controller="shop"} 1.0' in ask(port, "/metrics")[1]
         signal.raise_signal(signal.SIGTERM)

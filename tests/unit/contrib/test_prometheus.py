@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+
+pytest.importorskip("prometheus_client", reason="the extra kubewatch[metrics] is not installed")
+
+from prometheus_client import CollectorRegistry  # after what skips these tests without it
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
