@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -36,16 +36,24 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium with an empty profile, closed in the end; skips, and says why, where there is none."""
     found = shutil.which("chromium")
     if found is None:
-        if os.environ.get(REQUIRE_BROWSER):
-            pytest.fail(f"{REQUIRE_BROWSER} is set, and there is no chromium")
-        pytest.skip("there is no chromium; Debian has a package of that name")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright comes with kubewatch[web]")
-    with playwright.sync_playwright() as started:
+        absent("there is no chromium; Debian has a package of that name")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        absent("there is no playwright; it comes with kubewatch[web]")
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=found, args=FLAGS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def absent(why: str) -> NoReturn:
+    """Skip; but fail where a browser is required."""
+    if os.environ.get(REQUIRE_BROWSER):
+        pytest.fail(f"{REQUIRE_BROWSER} is set, and {why}")
+    pytest.skip(why)
 
 
 def wait_for(page: Page, selector: str, text: str) -> None:

@@ -226,6 +226,7 @@ def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
     with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
+        assert kube_api.wait_for_watches(2), "a worker that is not up yet does not hear gunicorn's signals"
         with server.open("/endless") as answer:
             assert answer.readline() == b"begun\n"
             server.process.send_signal(signal.SIGTERM)
@@ -234,10 +235,12 @@ def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
 
 
 def test_workers_whose_master_has_died_end_their_endless_responses(kube_api: ApiServer, env: dict[str, str]) -> None:
-    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server, server.open("/endless") as answer:
-        assert answer.readline() == b"begun\n"
-        server.process.kill()
-        assert answer.read() == b"ended\n"
+    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
+        assert kube_api.wait_for_watches(2)
+        with server.open("/endless") as answer:
+            assert answer.readline() == b"begun\n"
+            server.process.kill()
+            assert answer.read() == b"ended\n"
         assert kube_api.wait_for_watches(0)
 
 
