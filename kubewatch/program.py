@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -101,11 +100,13 @@ def _file(place: str) -> ModuleType:
         if getattr(loaded, "__file__", None) != str(path):
             raise InvalidInput(f"{place} cannot be loaded, as another module is called {path.stem!r}: rename the file")
         return loaded
+    from importlib.util import module_from_spec, spec_from_file_location  # for whoever loads, not for all who import us
+
     _look_into(str(path.parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = spec_from_file_location(path.stem, path)
     assert spec is not None  # of what ends in .py
     assert spec.loader is not None
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    module = sys.modules[path.stem] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:
