@@ -140,6 +140,8 @@ class Scheduler:
             return None
         request = self._ready.popleft()
         self._pending.discard(request.ref)
+        if not self._pending:
+            self._pending = set()  # one that all objects were in stays as large, which is 100 bytes for each of them
         self._running.add(request.ref)
         return request
 

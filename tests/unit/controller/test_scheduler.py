@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -267,3 +269,27 @@ def test_never_two_runs_of_one_object_and_no_request_is_lost(
         owed.discard(request.ref)
     assert not owed
     assert s.next_at() is None
+
+
+@pytest.mark.parametrize(("requeue", "limit"), [(True, 400), (False, 40)])
+def test_an_object_that_was_run_costs_400_bytes_while_it_waits_for_the_next_time_and_else_next_to_nothing(
+    requeue: bool, limit: int
+) -> None:
+    count = 10_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        scheduler = Scheduler()
+        for number in range(count):
+            scheduler.trigger(ObjectRef("Pod", "web", f"shop-{number}"), FIRST, number / count)
+        now = 1.0
+        while (request := scheduler.take(now)) is not None:
+            now += 0.001
+            scheduler.finished(request.ref)
+            if requeue:
+                scheduler.schedule(request.ref, SECOND, now + 3600, now)
+        assert scheduler.waiting == (count if requeue else 0)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / count < limit  # bytes
