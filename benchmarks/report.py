@@ -38,6 +38,7 @@ def blocks(results: Results) -> dict[str, str]:
         "clients": clients_table(results.clients),
         "targets": targets_table(targets(results)),
         "real": real,
+        "hot path": hot_path_table(results),
         "trials": trials_table(results),
     }
 
@@ -93,10 +94,23 @@ def real_table(real: Real) -> str:
     return "\n".join(lines)
 
 
+def hot_path_table(results: Results) -> str:
+    """Each layer's share of an event, with the kernel's and the socket's, which the receive-only client has."""
+    receive = results.client("receive only, socket")
+    layers = {"system calls: `recv`": 1e6 / receive.watched.median} if receive else {}
+    layers |= {name: figure.median for name, figure in results.trials.get("hot path", {}).items()}
+    total = sum(layers.values())
+    lines = ["| layer | µs an event | share |", "|---|---|---|"]
+    lines += [f"| {name} | {_number(cost)} | {cost / total:.0%} |" for name, cost in layers.items()]
+    return "\n".join([*lines, f"| sum | {_number(total)} | |"])
+
+
 def trials_table(results: Results) -> str:
     """Every other figure, as its program names it."""
     lines = ["| measured | figure | median (least–most) |", "|---|---|---|"]
     for trial, figures in results.trials.items():
+        if trial == "hot path":
+            continue
         lines += [f"| {trial} | {name.replace('_', ' ')} | {_spread(figure)} |" for name, figure in figures.items()]
     return "\n".join(lines)
 
