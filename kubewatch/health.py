@@ -54,4 +54,4 @@ def check_store(name: str, store: Store[Any], within: float) -> Check:
 
 def check_controller(name: str, running: RunningController, *, ready: bool = True) -> Check:
     """Its stores are filled and it reconciles; with `ready=False`: it has not ended, which is what liveness asks."""
-    return Check(name, running.ready if ready else running.healthy, repr(running))
+    return Check(name, running.ready if ready else running.healthy, running.state)

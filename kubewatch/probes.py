@@ -52,8 +52,8 @@ Page = Callable[[str], Answer]
 class Probes:
     """A context manager that answers `GET` on `address`, a host ("" for all) and a port (0: one that the system picks).
 
-    It listens from the beginning, so that a port in use is an OSError here, and answers once entered; a request that
-    comes in between waits. A thread of its own, and one for each request; all are joined at the end.
+    A port in use is an OSError of the constructor. A thread of its own, and one for each request; all are joined at the
+    end.
     """
 
     def __init__(self, address: tuple[str, int], pages: Mapping[str, Page]) -> None:

@@ -59,13 +59,13 @@ def supervise(
     told, forced = Stop(), threading.Event()
     with handled(told.stop, forced.set), ExitStack() as stack:
         crew = Crew(stale_after)
+        where = "no port is listened on"
         if address is not None:
-            probes = Probes(address, {"/healthz": crew.alive, "/readyz": crew.ready, "/metrics": _metrics(crew, stack)})
-            crew.start(programs)
-            stack.enter_context(probes)
-            announce(f"/healthz, /readyz and /metrics are at http://{address[0] or 'localhost'}:{probes.port}")
-        else:
-            crew.start(programs)
+            pages = {"/healthz": crew.alive, "/readyz": crew.ready, "/metrics": _metrics(crew, stack)}
+            probes = stack.enter_context(Probes(address, pages))
+            where = f"/healthz, /readyz and /metrics are at {_url(address[0], probes.port)}"
+        crew.start(programs)
+        announce(where)
         while not told.wait(LOOK) and crew.complete:
             pass
         return crew.end(grace, forced)
@@ -81,13 +81,16 @@ class Crew:
 
     def start(self, programs: Sequence[Program[Any, Any]]) -> None:
         """Start all; the first that fails to start ends the others."""
+        started: dict[str, RunningController] = {}
         try:
             for name, program in apart((program.name, program) for program in programs).items():
-                self.members[name] = program.start()
+                started[name] = program.start()
                 logger.info("%s runs", name)
         except BaseException:
-            self._tell_to_end()
+            for member in started.values():
+                member.stop()
             raise
+        self.members.update(started)
 
     @property
     def complete(self) -> bool:
@@ -102,7 +105,7 @@ class Crew:
 
     def ready(self, accept: str = "") -> Answer:
         """For readiness: whether all reconcile, and what they know is fresh."""
-        checks = []
+        checks = [] if self.members else [Check("controllers", False, "not started yet")]
         for name, member in self.members.items():
             checks.append(check_controller(name, member))
             checks += [
@@ -130,6 +133,10 @@ class Crew:
         for member in self.members.values():
             with contextlib.suppress(Exception):  # what ended it; it was logged when it did
                 member.stop(timeout=0)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host or 'localhost'}:{port}"
 
 
 def _ended(member: RunningController, seconds: float) -> bool:

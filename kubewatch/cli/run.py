@@ -23,7 +23,13 @@ def run(arguments: argparse.Namespace) -> int:
     Where reconciles were cut off the process ends here, as they run on threads that Python might wait for.
     """
     log_everything(arguments.log_format, arguments.log_level)
-    programs = [load(target) for target in arguments.targets]
+    try:
+        programs = [load(target) for target in arguments.targets]
+    except InvalidInput:
+        raise
+    except Exception:  # of whatever is written in those modules; where logs are JSON this is JSON, too
+        logger.exception("%s cannot be loaded", ", ".join(arguments.targets))
+        return 1
     # Who asks for any port wants to know which, also where nothing is logged.
     announce = _print if arguments.port == 0 else logger.info
     try:

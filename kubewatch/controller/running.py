@@ -146,11 +146,15 @@ class RunningController:
     ) -> None:
         self.stop()
 
+    @property
+    def state(self) -> str:
+        """How it is, in words: `ready`, `waiting for its stores`, `ended: …`; for probes and people."""
+        if self.healthy:
+            return "ready" if self.ready else "waiting for its stores"
+        return "ended" if self.error is None else f"ended: {self.error}"
+
     def __repr__(self) -> str:
-        state = "ready" if self.ready else "waiting for its stores" if self.healthy else "ended"
-        if self.error is not None:
-            state += f": {self.error}"
-        return f"<RunningController of {self._runner.label}, {state}>"
+        return f"<RunningController of {self._runner.label}, {self.state}>"
 
     def __reduce__(self) -> Any:
         raise TypeError("a running controller belongs to one process: start one in the other process")

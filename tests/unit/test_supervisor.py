@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from kubewatch import Action, Controller, InvalidInput, Object, Program
+from kubewatch import Action, Controller, InvalidInput, Object, Program, StreamUsed
 from kubewatch.events import Init
 from kubewatch.supervisor import supervise
 from tests.unit.controller.harness import PATIENCE, Feed, Held, quiet
@@ -50,6 +50,7 @@ class Beside:
         self._thread.start()
 
     def announce(self, message: str) -> None:
+        assert message.startswith("/healthz, /readyz and /metrics are at http://127.0.0.1:")
         self._port.put(int(message.rpartition(":")[2]))
 
     def _run(self) -> None:
@@ -196,3 +197,10 @@ def test_what_cannot_run_is_refused_before_anything_starts() -> None:
         supervise([once], address=("127.0.0.1", 70_000))
     feed.list(pod("a"))
     assert supervise([program(Feed().list(pod("b")), end), once], address=None) == 0
+
+
+def test_a_program_that_cannot_start_ends_those_that_have() -> None:
+    feed, used = Feed().list(pod("a")), program(Feed().list())
+    with used.start(), pytest.raises(StreamUsed):
+        supervise([program(feed), used], address=("127.0.0.1", 0))
+    assert feed.closed.is_set()

@@ -94,6 +94,15 @@ def test_a_target_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture
     assert "there is no file missing_of_run.py" in capsys.readouterr().err
 
 
+def test_what_a_target_raises_is_logged_with_its_traceback(
+    supervised: list[dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken_of_run.py").write_text("raise ValueError('no such shop')")
+    assert main(["run", "broken_of_run.py"]) == 1
+    assert "broken_of_run.py cannot be loaded" in caplog.text
+    assert "ValueError: no such shop" in caplog.text
+
+
 def test_a_port_in_use_is_told_with_what_to_do(
     supervised: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
