@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 
 from kubewatch.contrib.django.models import ReflectionState
 
@@ -25,7 +26,7 @@ class ReadOnly(admin.ModelAdmin):
 
 @admin.register(Deployment)
 class DeploymentAdmin(ReadOnly):
-    list_display = ("name", "namespace", "team", "image", "is_complete", "ready", "replicas", "created")
+    list_display = ("name", "namespace", "team", "is_complete", "ready", "replicas", "image")
     list_filter = ("namespace", "team")
     search_fields = ("name", "image")
 
@@ -44,4 +45,10 @@ class NodeAdmin(ReadOnly):
 
 @admin.register(ReflectionState)
 class ReflectionStateAdmin(ReadOnly):
-    list_display = ("name", "heard_at")
+    list_display = ("name", "as_of")
+    ordering = ("name",)
+
+    @admin.display
+    def as_of(self, state: ReflectionState) -> str:
+        """How old the rows are."""
+        return f"{(timezone.now() - state.heard_at).total_seconds():.0f} seconds ago"

@@ -57,3 +57,4 @@ ROOT_URLCONF = "inventory_site.urls"
 WSGI_APPLICATION = "inventory_site.wsgi.application"
 STATIC_URL = "static/"
 USE_TZ = True
+TIME_ZONE = "UTC"

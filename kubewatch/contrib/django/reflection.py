@@ -107,7 +107,7 @@ def reflect_model(
     - `fields`: the other fields, each with a path as in `kubectl get -o jsonpath`, or a function of the object. What an
       object has not (None) becomes the field's default. Fields not named here are left alone.
     - `scope`: fields and the values that they have in all rows of this reflection; rows with other values are never
-      touched. For a model that has the objects of several clusters, say.
+      touched. For a model that has the objects of several clusters, say. Without, rows that have no object are deleted.
     - `using`: the alias of a database; by default what the routers say.
 
     Nothing is requested, and no thread is started. Raises InvalidInput for what cannot work.

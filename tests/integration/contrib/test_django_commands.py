@@ -102,7 +102,8 @@ def test_reflectmodels_once_writes_everything_and_ends(kube_api: ApiServer, env:
     kube_api.objects.create(deployment("web", "default"))
     Machine.objects.using("commands").create(name="gone")
     done = ended("reflectmodels", "--once", env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "reflecting Deployment -> djangosite.deployment\nreflecting Node -> djangosite.machine\n"
     assert machines() == {"n1"}
     assert Deployment.objects.using("commands").get().name == "web"
 

@@ -175,6 +175,7 @@ def processes(server: Served, count: int) -> dict[int, bool]:
 def test_each_preloaded_worker_watches_once_it_reads_and_the_master_never(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
+    """Pain 21: a fork shares no connection, and a worker's store is its own."""
     with gunicorn(APP, "--preload", "--workers", "2", cwd=ROOT, env=env) as server:
         assert processes(server, 2).keys().isdisjoint({server.process.pid})
         assert not kube_api.watches, "nobody read"

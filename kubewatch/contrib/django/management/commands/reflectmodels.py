@@ -51,7 +51,9 @@ class Command(BaseCommand):
 
         with until_told(options, self.stdout, alive, ready) as told, ExitStack() as stack:
             for reflection in reflections:
+                self.stdout.write(f"reflecting {reflection.label}")
                 crew.append(stack.enter_context(Reflector(reflection, on_end=told.stop)))
+            self.stdout.flush()
             if options["once"]:
                 told.until(options["timeout"])
             while not told.wait(LOOK) and not (options["once"] and all(each.is_ready for each in crew)):
