@@ -71,7 +71,7 @@ def kube() -> Iterator[ApiServer]:
 def site(kube: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     env = {
         "KUBECONFIG": kube.kubeconfig(tmp_path_factory.mktemp("site") / "kubeconfig"),
-        "FLASK_DASHBOARD_HEARTBEAT": "0.2",
+        "FLASK_DASHBOARD_HEARTBEAT": "0.5",
         "FLASK_DASHBOARD_STREAMS": str(STREAMS),
     }
     with gunicorn("dashboard:create_app()", cwd=DASHBOARD, env=env) as server:

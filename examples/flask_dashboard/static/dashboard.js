@@ -4,11 +4,11 @@
 const COLUMNS = ["name", "kind", "namespace", "ready", "status", "restarts", "node", "age", "labels"];
 const AROUND = 12;        // rows above and below those in view
 const FRESH = 2_000;      // ms for which a row that changed is marked
-const SILENCE = 30_000;   // ms without a word from the server, after which the connection is taken for dead
 const AGAIN = 5_000;      // ms until the next attempt, where the browser makes none by itself
 
 const byId = (id) => document.getElementById(id);
 const [view, table, body, filter, kind] = ["scroll", "table", "rows", "filter", "kind"].map(byId);
+const silence = Number(view.dataset.silence);   // ms without a word, after which the connection is taken for dead
 
 // --- What is known -----------------------------------------------------------------------------------------------
 
@@ -115,6 +115,11 @@ function draw() {
   });
   sizeFillers(first, last);
   tell();
+  const real = drawn.values().next().value?.getBoundingClientRect().height;
+  if (real && Math.abs(real - height) > 0.1) {  // the font is larger, say
+    height = real;
+    soon();
+  }
 }
 
 function sizeFillers(first, last) {
@@ -233,10 +238,7 @@ function showOrder() {
 }
 
 view.addEventListener("scroll", soon, { passive: true });
-new ResizeObserver(() => {
-  height = drawn.values().next().value?.getBoundingClientRect().height || height;
-  soon();
-}).observe(view);
+new ResizeObserver(soon).observe(view);
 setInterval(soon, 10_000);  // ages
 showOrder();
 
@@ -301,9 +303,9 @@ function connect() {
 }
 
 setInterval(() => {
-  if (performance.now() - heardAt > SILENCE && source.readyState !== EventSource.CLOSED) {
+  if (performance.now() - heardAt > silence && source.readyState !== EventSource.CLOSED) {
     say("bad", "Connection lost; trying again …");
     connect();
   }
-}, SILENCE / 6);
+}, silence / 6);
 connect();
