@@ -6,7 +6,7 @@
     status.conditions[Available].status: "False" → "True"
 
 Items of a list that have names, types or ports are told apart by these, other objects in a list by their place.
-No value of a Secret is ever in a diff.
+No value of a Secret is ever in a diff, nor of what does not say its kind.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def diff(old: Any, new: Any) -> Diff:
     if isinstance(old, PartialObjectMeta) != isinstance(new, PartialObjectMeta):
         raise InvalidInput("one of these objects came as metadata only: there is no rest of it to compare")
     before, after = (json.loads(to_json(obj)) for obj in (old, new))
-    secret = "Secret" in (before.get("kind"), after.get("kind"))
+    kinds = {before.get("kind"), after.get("kind")} - {None}
+    secret = not kinds or "Secret" in kinds  # what does not say what it is may be one
     for value in (before, after):
         _prepare(value, secret)
     return Diff(_changes("", before, after))
@@ -98,8 +99,11 @@ def _prepare(value: Json, secret: bool) -> None:
     if LAST_APPLIED in annotations:
         annotations[LAST_APPLIED] = Hidden(annotations[LAST_APPLIED])
     for name in SECRET if secret else ():
-        if value.get(name):
-            value[name] = {key: Hidden(content) for key, content in value[name].items()}
+        content = value.get(name)
+        if isinstance(content, dict):
+            value[name] = {key: Hidden(each) for key, each in content.items()}
+        elif content is not None:
+            value[name] = Hidden(content)
 
 
 def _changes(path: str, old: Any, new: Any) -> Iterator[Change]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from kubernetes.client import V1ObjectMeta, V1Pod
+from kubernetes.client import V1ConfigMap, V1ObjectMeta, V1Pod, V1Secret
 
 from kubewatch.decode import decode_object, decode_partial
 from kubewatch.diff import MISSING, Change, Hidden, diff
@@ -105,6 +105,7 @@ SECRET_TEXT = "aHVudGVyMg=="
         ({"user": "bWU="}, {"user": "bWU=", "password": SECRET_TEXT}, "data.password: (none) → (not shown)"),
         ({"user": "bWU=", "password": SECRET_TEXT}, {"user": "bWU="}, "data.password: (not shown) → (none)"),
         (None, {"password": SECRET_TEXT}, 'data: null → {"password": "(not shown)"}'),
+        (None, SECRET_TEXT, "data: null → (not shown)"),
     ],
 )
 def test_of_a_secret_it_says_that_a_value_changed_and_never_the_value(old: Any, new: Any, line: str) -> None:
@@ -112,6 +113,14 @@ def test_of_a_secret_it_says_that_a_value_changed_and_never_the_value(old: Any, 
     assert repr(changes) == line
     kept = [value for _, *both in changes for value in both]
     assert SECRET_TEXT not in str([vars(value) if isinstance(value, Hidden) else value for value in kept])
+
+
+def test_what_does_not_say_its_kind_may_be_a_secret() -> None:
+    """Items of an official list have neither kind nor apiVersion."""
+    old, new = (V1Secret(metadata=V1ObjectMeta(name="db"), data={"password": text}) for text in ("b2xk", SECRET_TEXT))
+    assert repr(diff(old, new)) == "data.password: changed, not shown"
+    before, after = (V1ConfigMap(kind="ConfigMap", data={"a": text}) for text in ("1", "2"))
+    assert repr(diff(before, after)) == 'data.a: "1" → "2"'
 
 
 def test_the_copy_that_kubectl_apply_keeps_is_not_shown() -> None:
