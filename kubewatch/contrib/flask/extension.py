@@ -71,7 +71,7 @@ class KubeWatch:
         namespace: str | None = None,
         config: Config = _DEFAULT,
         *,
-        modify: Callable[[Object], object] | None = None,
+        modify: Callable[[Any], object] | None = None,
         indexes: Mapping[str, IndexFunction[Object]] | None = None,
     ) -> LiveStore[Object]: ...
     @overload
@@ -82,7 +82,7 @@ class KubeWatch:
         namespace: str | None = None,
         config: Config = _DEFAULT,
         *,
-        modify: Callable[[T], object] | None = None,
+        modify: Callable[[Any], object] | None = None,
         indexes: Mapping[str, IndexFunction[T]] | None = None,
     ) -> LiveStore[T]: ...
     def store(

@@ -70,7 +70,7 @@ class AppStores:
 
     def start(self) -> None:
         """Start all stores in this process; idempotent. Makes no request on this thread."""
-        self._stopped.clear()
+        self._stopped = threading.Event()  # a new one, as that of before a fork may be locked for ever
         self._started_in = os.getpid()
         for store in self.stores.values():
             store.start()

@@ -7,14 +7,25 @@ import os
 import threading
 from typing import Any
 
+import msgspec
 import pytest
+from typing_extensions import assert_type
 
-from kubewatch import Api, Client, Config, InvalidInput
+from kubewatch import Api, Client, Config, InvalidInput, Object, ObjectMeta, PartialObjectMeta, prune
+from kubewatch.live import LiveStore
 
 flask = pytest.importorskip("flask", reason="the extra kubewatch[flask] is not installed")
 
 from kubewatch.contrib.flask import AppStores, KubeWatch, Settings  # noqa: E402
 from kubewatch.contrib.gunicorn import post_worker_init  # noqa: E402
+
+
+class Web(msgspec.Struct):
+    """A model of a user's own."""
+
+    metadata: ObjectMeta
+    api_version: str = "example.com/v1"
+    kind: str = "Web"
 
 
 def app_with(kube: KubeWatch, **config: Any) -> Any:
@@ -115,10 +126,12 @@ def test_an_api_goes_by_its_own_namespace() -> None:
         assert kube.stores["pods"].label == "Pod in bank"
 
 
-def test_what_store_returns_is_typed_as_the_live_store_that_it_stands_for() -> None:
+def test_what_store_returns_is_for_type_checkers_the_live_store_that_it_stands_for() -> None:
     kube = KubeWatch(flask.Flask("shop"))
-    pods = kube.store("pods", "pods")
-    assert repr(pods) == "<LocalProxy unbound>"
+    pods = assert_type(kube.store("pods", "pods", modify=prune("status")), LiveStore[Object])
+    assert_type(kube.store("metadata", Api("pods").metadata()), LiveStore[PartialObjectMeta])
+    assert_type(kube.store("webs", Web, indexes={"name": lambda web: [web.metadata.name]}), LiveStore[Web])
+    assert repr(pods) == "<LocalProxy unbound>", "but it is found anew at each use"
     with flask.Flask("other").app_context(), pytest.raises(RuntimeError, match=r"other has no KubeWatch"):
         len(pods)
 
