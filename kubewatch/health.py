@@ -17,6 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from .controller import RunningController
     from .store import Store
+    from .vitals import Vitals
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -50,6 +51,17 @@ class Report(msgspec.Struct, frozen=True):
 def check_store(name: str, store: Store[Any], within: float) -> Check:
     """Ready, and what the server had at most `within` seconds ago."""
     return Check(name, store.is_live(within), str(store.freshness))
+
+
+def check_watch(name: str, vitals: Vitals, within: float) -> Check:
+    """What a watch that fills no store hears is at most `within` seconds old.
+
+    A stream that neither heard of a server nor failed to is none of a server, and well.
+    """
+    if vitals.heard_at is None:
+        return Check(name, not vitals.failing, f"never heard: {vitals.last_error}" if vitals.failing else "never heard")
+    failing = f", failing: {type(vitals.last_error).__name__}" if vitals.failing else ""
+    return Check(name, vitals.age <= within, f"heard {vitals.age:.1f} s ago{failing}")
 
 
 def check_controller(name: str, running: RunningController, *, ready: bool = True) -> Check:

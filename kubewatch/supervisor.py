@@ -16,7 +16,7 @@ from typing import Any
 from .controller.running import RunningController, apart
 from .controller.signals import handled
 from .errors import InvalidInput
-from .health import Check, Report, check_controller, check_store
+from .health import Check, Report, check_controller, check_store, check_watch
 from .probes import Answer, Page, Probes
 from .program import Program
 from .stop import Stop
@@ -48,7 +48,8 @@ def supervise(
     `grace` seconds after the first signal, or at the second one. Such runs are left behind on their threads.
 
     On `address` (host and port, None for none) `/healthz` says whether a controller has ended by itself, `/readyz`
-    whether stores are filled, with what the server had at most `stale_after` seconds ago; `/metrics` is for Prometheus.
+    whether stores are filled, and everything watched is what the server had at most `stale_after` seconds ago;
+    `/metrics` is for Prometheus.
     `announce` is told where.
 
     Runs on the main thread, as signals come there. Raises InvalidInput on another one and for no programs, OSError for
@@ -108,9 +109,10 @@ class Crew:
         checks = [] if self.members else [Check("controllers", False, "not started yet")]
         for name, member in self.members.items():
             checks.append(check_controller(name, member))
-            checks += [
-                check_store(f"{name}: {label}", store, self._stale_after) for label, store in member.stores.items()
-            ]
+            stores, within = member.stores, self._stale_after
+            checks += [check_store(f"{name}: {label}", store, within) for label, store in stores.items()]
+            others = [(label, vitals) for label, vitals in member.watches.items() if label not in stores]
+            checks += [check_watch(f"{name}: {label}", vitals, within) for label, vitals in others]
         return Answer.of(Report(tuple(checks)))
 
     def end(self, grace: float, forced: threading.Event) -> int:

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from kubewatch import Action, Controller, InvalidInput, Object, Program, StreamUsed
+from kubewatch import Action, Controller, InvalidInput, Object, Program, StreamUsed, WatchStartFailed
 from kubewatch.events import Init
 from kubewatch.supervisor import supervise
 from tests.unit.controller.harness import PATIENCE, Feed, Held, quiet
@@ -58,7 +58,8 @@ class Beside:
             self._act(self._port.get(timeout=PATIENCE))
         except BaseException as error:
             self._failed.append(error)
-            signal.raise_signal(signal.SIGTERM)
+            if callable(signal.getsignal(signal.SIGTERM)):  # else the supervisor has ended
+                signal.raise_signal(signal.SIGTERM)
 
     def join(self) -> None:
         self._thread.join(PATIENCE)
@@ -159,6 +160,29 @@ def test_readiness_tells_what_is_not_ready_and_liveness_does_not_mind() -> None:
     beside = Beside(act)
     programs = [program(feed), program(Feed().list())]
     assert supervise(programs, address=("127.0.0.1", 0), announce=beside.announce) == 0
+    beside.join()
+
+
+def test_a_related_kind_that_nobody_may_watch_makes_a_service_not_ready() -> None:
+    feed, owned, held = Feed().list(pod("a")), Feed("owned"), Held()
+    owned.vitals.failed(WatchStartFailed("forbidden"))
+    controller = Controller.for_stream(feed.reflected(), feed.reader).owns_stream(owned.touched())
+
+    def act(port: int) -> None:
+        held.next_started()  # the main kind is there
+        status, body = ask(port, "/readyz")
+        told = {each["name"]: each["why"] for each in json.loads(body)["checks"] if not each["ok"]}
+        assert (status, told) == (503, {"shop: owned": "never heard: forbidden"})
+        held.go()
+        owned.list()
+        owned.settle()
+        owned.vitals.failing = False
+        assert ask(port, "/readyz")[0] == 200
+        signal.raise_signal(signal.SIGTERM)
+
+    beside = Beside(act)
+    shop = Program(controller, held, name="shop")
+    assert supervise([shop], address=("127.0.0.1", 0), announce=beside.announce) == 0
     beside.join()
 
 

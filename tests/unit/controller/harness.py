@@ -56,7 +56,8 @@ class Feed:
 
     def touched(self) -> ObjectStream[Object]:
         """The stream, decoded."""
-        return EventStream[Object](self._run(), stop=self.stop, label=self._label).touched_objects()
+        events = EventStream[Object](self._run(), stop=self.stop, vitals=self.vitals, label=self._label)
+        return events.touched_objects()
 
     def plain(self) -> ObjectStream[Any]:
         """The stream of whatever was fed."""
