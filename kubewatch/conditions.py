@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from .decode import decode_object
 from .errors import InvalidInput
+from .fields import Fields, Items
 from .objects import Object, PartialObjectMeta, meta_of
 from .rollout import rollout_status
 from .sending import to_json
@@ -107,7 +108,7 @@ def has_condition(type_: str, status: str = "True") -> Condition[Any]:
     """
 
     def test(obj: Any) -> bool:
-        for each in _conditions(obj):
+        for each in conditions_of(obj):
             if str(each.type).casefold() == type_.casefold():
                 seen = each.observedGeneration
                 seen = whole(obj).status.observedGeneration if seen is None else seen
@@ -143,7 +144,7 @@ def is_job_failed(job: Any) -> bool:
 @Condition
 def is_deployment_completed(deployment: Any) -> bool:
     """A Deployment's newest ReplicaSet is available, as its condition Progressing says."""
-    for each in _conditions(deployment):
+    for each in conditions_of(deployment):
         if each.type == "Progressing" and each.reason == "NewReplicaSetAvailable":
             return bool(each.status == "True")
     return False
@@ -187,12 +188,15 @@ def whole(obj: Any) -> Any:
     return obj if isinstance(obj, (Object, PartialObjectMeta)) else decode_object(to_json(obj))
 
 
-def _conditions(obj: Any) -> Any:
-    return () if obj is None else whole(obj).status.conditions or ()
+def conditions_of(obj: Any) -> list[Fields]:
+    """What `status.conditions` lists; nothing where a kind has something of another form there."""
+    status = whole(obj).status if obj is not None else None
+    found = status.conditions if isinstance(status, Fields) else None
+    return [each for each in found if isinstance(each, Fields)] if isinstance(found, Items) else []
 
 
 def _is_true(type_: str, obj: Any) -> bool:
-    return any(each.type == type_ and each.status == "True" for each in _conditions(obj))
+    return any(each.type == type_ and each.status == "True" for each in conditions_of(obj))
 
 
 def _has_addresses(obj: Any) -> bool:

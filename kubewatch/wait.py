@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from . import backoffs
 from .api import Api
-from .conditions import is_deleted, name_of
+from .conditions import conditions_of, is_deleted, name_of
 from .errors import (
     ConditionFailed,
     ConditionTimeout,
@@ -118,7 +118,7 @@ def seen_of(obj: Any) -> str:
         status = obj.status if isinstance(obj.status, Fields) else Fields({})
         if isinstance(status.phase, str):
             words.append(f"phase {status.phase}")
-        for each in status.conditions or ():
+        for each in conditions_of(obj):
             words.append(f"{each.type}={each.status}" + (f" ({each.reason})" if each.reason else ""))
         if meta.deletion_timestamp:
             words.append("being deleted" + (f", held by {', '.join(meta.finalizers)}" if meta.finalizers else ""))

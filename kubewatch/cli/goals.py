@@ -36,8 +36,8 @@ def goal(text: str) -> Condition[Any]:
     if not equals and kind.lower() in _WORDS:
         return _WORDS[kind.lower()]
     if kind == "condition" and rest:
-        type_, _, status = rest.partition("=")
-        return has_condition(type_, status or "True")
+        type_, equals, status = rest.partition("=")
+        return has_condition(type_, status if equals else "True")
     if kind == "jsonpath" and rest:
         return _of_path(rest)
     raise InvalidInput(
@@ -83,4 +83,6 @@ def _text(value: Any) -> str:
     """A value as Go prints it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "<nil>" if value is None else str(value).removesuffix(".0")
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
+    return "<nil>" if value is None else str(value)

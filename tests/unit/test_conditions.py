@@ -179,6 +179,11 @@ def test_has_condition_compares_as_kubectl_does() -> None:
     assert not conditions.has_condition("Ready")(None)
 
 
+@pytest.mark.parametrize("status", ["Ready", {"conditions": {"Ready": "True"}}, {"conditions": ["Ready"]}])
+def test_a_status_of_another_form_has_no_conditions(status: Any) -> None:
+    assert not conditions.has_condition("Ready")(make("Website", status=status))
+
+
 @pytest.mark.parametrize(
     ("of_condition", "of_status", "holds"),
     [(2, 1, True), (1, 2, False), (0, 2, False), (None, 1, False), (None, 2, True)],

@@ -176,6 +176,13 @@ def test_a_timeout_shows_nothing_of_a_secret_but_its_version() -> None:
     assert "aHVudGVyMg" not in repr(raised.value)
 
 
+@pytest.mark.parametrize("status", ["Ready", {"conditions": {"Ready": "True"}}, {"conditions": ["Ready"]}])
+def test_a_status_of_another_form_keeps_nobody_from_waiting(status: Any) -> None:
+    """A custom resource may have anything there."""
+    source: StubSource[Object] = StubSource([page(pod("web", 3, status=status), version=5)], kind="Website")
+    assert await_condition(source, "web", is_created, timeout=0) is not None
+
+
 def test_with_a_timeout_of_zero_the_object_is_looked_at_once() -> None:
     there: StubSource[Object] = StubSource([page(pod("web", 3), version=5)])
     assert await_condition(there, "web", is_created, timeout=0) is not None

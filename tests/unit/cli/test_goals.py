@@ -17,6 +17,8 @@ STATUS = {
     "share": 0.5,
     "idle": False,
     "note": None,
+    "version": "1.0",
+    "load": 1.0,
     "podIPs": [{"ip": "192.0.2.1"}, {"ip": "192.0.2.2"}],
     "conditions": [{"type": "Ready", "status": "True"}],
 }
@@ -44,6 +46,8 @@ def pod() -> Object:
         "jsonpath={.status.replicas}=3",
         "jsonpath={.status.share}=0.5",
         "jsonpath={.status.idle}=false",
+        "jsonpath={.status.version}=1.0",
+        "jsonpath={.status.load}=1",
         "jsonpath={.status.note}=<nil>",
         "jsonpath={.status.podIPs[1].ip}=192.0.2.2",
         'jsonpath={.status.conditions[?(@.type=="Ready")].status}=True',
@@ -60,7 +64,9 @@ def test_what_is_true_of_an_object(text: str) -> None:
     [
         "delete",
         "condition=Ready=False",
+        "condition=Ready=",
         "condition=Synced",
+        "jsonpath={.status.version}=1",
         "jsonpath={.status.phase}=Run",
         "jsonpath={.status.nope}",
         'jsonpath={.status.conditions[?(@.type=="Synced")].status}=True',
