@@ -29,7 +29,7 @@ def _stop_one(client: Client) -> float:
                 following.set()  # the server's one change is here: nothing more comes
             listed = listed or type(event) is InitDone
 
-    thread = threading.Thread(target=follow, name="follower")
+    thread = threading.Thread(target=follow, name="follower", daemon=True)
     thread.start()
     if not following.wait(30):
         raise RuntimeError("the stream brought no change within 30 s")
