@@ -38,6 +38,13 @@ class Machine(models.Model):
     size = models.IntegerField(null=True)
 
 
+class Scale(models.Model):
+    """With a column that must have a value, and has no default."""
+
+    name = models.CharField(max_length=253, primary_key=True)
+    size = models.IntegerField()
+
+
 class Pod(models.Model):
     """Known by its uid; points to the machine that it is on, which may not have come yet."""
 

@@ -55,8 +55,12 @@ class Reflector:
 
     def start(self) -> None:
         """Follow the cluster from now on."""
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:  # there are too many; the one that runs would keep the process from ending
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End it: the transaction under way is finished, what waits is dropped. Joins the threads; idempotent."""

@@ -92,14 +92,18 @@ class Rows:
         self._each(sorted(rows, key=lambda item: item[0]), self._upsert)
 
     def _upsert(self, rows: Sequence[tuple[Key, Row]]) -> None:
-        scope = self._reflection.scope
-        made = (self._model(**scope, **dict(zip(self._columns, (*key, *row), strict=True))) for key, row in rows)
+        scope, key = self._reflection.scope, self._reflection.key
         manager = self._model._base_manager.using(self._database)
-        if self._updated:
-            unique = [*self._reflection.key, *scope]
-            manager.bulk_create(made, update_conflicts=True, update_fields=self._updated, unique_fields=unique)
+        # Where there is nothing else to update, the key is, to itself; where that is the primary key, it must not be.
+        updated = self._updated or [name for name in key if name != self._model._meta.pk.attname]
+        if not updated:
+            there = set(self._there().filter(pk__in=[name for (name,), _ in rows]).values_list("pk", flat=True))
+            rows = [(key, row) for key, row in rows if key[0] not in there]
+        made = [self._model(**scope, **dict(zip(self._columns, (*key, *row), strict=True))) for key, row in rows]
+        if updated:
+            manager.bulk_create(made, update_conflicts=True, update_fields=updated, unique_fields=[*key, *scope])
         else:
-            manager.bulk_create(made, ignore_conflicts=True)
+            manager.bulk_create(made)
 
     def _there(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self._model._base_manager.using(self._database).filter(**self._reflection.scope)

@@ -176,6 +176,22 @@ def test_two_processes_that_write_the_same_rows_come_to_the_same(kube_api: ApiSe
 # When the database fails
 
 
+@pytest.mark.parametrize("each_database", ["postgres"], indirect=True)
+def test_a_row_that_the_database_refuses_holds_up_no_other(
+    kube_api: ApiServer, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = Api("apps/v1", "Deployment", namespace="default", client=kube_api.client())
+    for name, image in (("a", "nginx"), ("long", "i" * 21), ("nul", "\0"), ("z", "nginx")):
+        api.create(deployment(name, image=image))
+    with Reflector(deployments(kube_api, database)) as running:
+        assert running.wait_until_ready(30)
+        assert stored(database) == {"a": 1, "z": 1}
+        api.patch("long", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "short"}]}}}})
+        wait_for(lambda: stored(database) == {"a": 1, "long": 1, "z": 1})
+    assert running.left_out == 2
+    assert "refuses the row of default/long, which stays as it was: DataError: value too long" in caplog.text
+
+
 def test_whichever_statement_fails_nothing_is_written_and_the_next_try_writes_it_all(
     kube_api: ApiServer, database: str
 ) -> None:
@@ -256,6 +272,21 @@ def test_stopping_ends_both_threads(kube_api: ApiServer, database: str) -> None:
     running.stop()
     left = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("kubewatch reflect")}
     assert not left
+
+
+def test_where_there_are_too_many_threads_none_is_left_behind(
+    kube_api: ApiServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Reflector(deployments(kube_api, database))
+    watch, write = running._threads
+
+    def start() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(write, "start", start)
+    with pytest.raises(RuntimeError, match="new thread"):
+        running.start()
+    assert not watch.is_alive()
 
 
 def test_what_cannot_be_outlived_ends_it_and_is_told(kube_api: ApiServer, database: str) -> None:

@@ -24,7 +24,7 @@ from kubewatch.contrib.django import Reflection, reflect_model
 from kubewatch.contrib.django.changes import Batch, Mark
 from kubewatch.contrib.django.models import ReflectionState
 from kubewatch.contrib.django.rows import CHUNK, Rows
-from tests.djangosite.models import Deployment, Machine, Node, Ticket
+from tests.djangosite.models import Deployment, Machine, Node, Scale, Ticket
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 GONE, KEPT = Mark.GONE, Mark.KEPT
@@ -197,6 +197,16 @@ def test_a_row_that_the_database_refuses_stays_as_it_was_and_holds_up_no_other(
         "OverflowError: Python int too large to convert to SQLite INTEGER"
         for name in "bx"
     ]
+
+
+def test_a_row_of_a_key_alone_is_written_once_and_no_refusal_of_it_is_passed_over() -> None:
+    key = {"name": "metadata.name"}
+    names, scales = (Rows(reflect_model(model, Api("nodes"), key=key, fields={})) for model in (Machine, Scale))
+    for rows in (names, scales):
+        rows.write(live({"a": (), "b": ()}), NOW)
+        rows.write(live({"b": (), "c": ()}), NOW)
+    assert set(Machine.objects.values_list("name", flat=True)) == {"a", "b", "c"}
+    assert (Scale.objects.count(), scales.refused) == (0, 4)
 
 
 def test_a_row_that_others_protect_stays_and_the_rest_is_written(caplog: pytest.LogCaptureFixture) -> None:
