@@ -100,7 +100,7 @@ def delete_and_finalize(api: Api[Any], name: str, timeout: float | None = None, 
     https://docs.rs/kube-runtime/latest/kube_runtime/wait/delete/fn.delete_and_finalize.html
     """
     obj = api.delete(name, **options)
-    if obj is not None:
+    if obj is not None and not options.get("dry_run"):  # after which it would be waited for in vain
         await_condition(api, name, is_deleted(obj.metadata.uid), timeout)
 
 

@@ -78,6 +78,12 @@ def test_what_does_not_exist_cannot_be_deleted(pods: Api[Object]) -> None:
     assert raised.value.code == 404
 
 
+def test_a_dry_run_of_a_deletion_is_not_waited_for(pods: Api[Object]) -> None:
+    pods.create(pod("web"))
+    delete_and_finalize(pods, "web", 0, dry_run=True)
+    assert pods.get("web") is not None
+
+
 def test_a_successor_of_the_same_name_is_another_object(pods: Api[Object]) -> None:
     first = pods.create(pod("web"))
 
