@@ -181,6 +181,7 @@ def processes(server: Served, count: int) -> dict[int, bool]:
 def test_each_preloaded_worker_watches_from_its_start_and_the_master_never(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
+    """Pain 21: what is made before gunicorn forks works in each of its workers."""
     with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
         assert kube_api.wait_for_watches(2), "before any request"
         seen = processes(server, 2)
