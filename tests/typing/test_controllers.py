@@ -11,7 +11,7 @@ SETTING = """
 import threading
 import msgspec
 from concurrent.futures import ProcessPoolExecutor
-from kubewatch import Api, Config, EventStream, Object, ObjectRef, ObjectStream, PartialObjectMeta, Store
+from kubewatch import Api, Config, EventStream, Object, ObjectRef, ObjectStream, PartialObjectMeta, Program, Store
 from kubewatch import metadata_watcher, store, watcher
 from kubewatch.controller import Action, Controller, retry
 from kubewatch.objects import ObjectMeta
@@ -65,6 +65,7 @@ RIGHT = {
     "Controller(pods).run_once(lambda obj, context: Action.requeue(len(obj.name)), timeout=5)": "Summary",
     "Controller(pods).start(of_object, policy, context, executor=ProcessPoolExecutor())": "RunningController",
     "Controller(pods.metadata()).run(of_meta, None, context).close()": "None",
+    "Program(Controller(webs), of_web, web_policy, context, name='web')": "Program[Web, Context]",
 }
 
 # Expression: what mypy's complaint says.
@@ -76,6 +77,9 @@ WRONG = {
     "Controller(pods).run(of_object, web_policy, context)": 'argument 2 to "run"',
     "Controller(pods).run(of_object, policy, 'context')": 'to "run"',
     "Controller(pods).run(no_action, None, context)": 'argument 1 to "run"',
+    "Program(Controller(pods), of_web, None, context)": 'argument 2 to "program"',
+    "Program(Controller(pods), of_object, web_policy, context)": 'argument 3 to "program"',
+    "Program(Controller(pods), of_object, None, 'context')": 'to "program"',
     "Controller.for_stream(events, reader)": 'argument 1 to "for_stream"',
     "Controller.for_stream(metas, reader)": "for_stream",
     "Controller(pods).owns_stream(events)": 'argument 1 to "owns_stream"',

@@ -32,6 +32,7 @@ def test_the_fixtures_are_there_without_any_import_and_say_what_they_are(pyteste
 
 
 def test_a_controller_is_driven_through_hours_in_no_time(pytester: pytest.Pytester) -> None:
+    """Pain 30: no cluster is needed for it, no mock of a client, and no waiting."""
     text = """
     def test_hours(kube_api, drive):
         kube_api.objects.create(SHOP)
