@@ -23,6 +23,8 @@ PAGE = 500
 
 BLOCK = 1 << 18
 
+END = b"\r\n0\r\n\r\n"
+
 MARK = b'{"type":"MODIFIED"'
 KEPT = len(MARK) - 1
 
@@ -146,11 +148,11 @@ def _socket(task: Task, address: str) -> None:
         buffer = bytearray(BLOCK)
         while token is not None:
             sock.sendall(f"GET {_list_path(token)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
-            head, end = b"", False
-            while not end:
+            head = tail = b""
+            while tail != END:
                 size = sock.recv_into(buffer)
                 head = head if len(head) > 2000 else head + buffer[:size]
-                end = buffer[max(0, size - 9) : size].endswith(b"\r\n0\r\n\r\n")
+                tail = (tail + buffer[max(0, size - len(END)) : size])[-len(END) :]
             found = _continue(head, 0, 2000)
             token = found[1].decode() if found else None
         measurement.ready()
