@@ -118,14 +118,17 @@ class Crew:
     def end(self, grace: float, forced: threading.Event) -> int:
         """End all within `grace` seconds, or at once when it is `forced`; returns the exit status."""
         died = [(name, member) for name, member in self.members.items() if not member.healthy]
-        for name, member in died:
-            logger.error("%s ended by itself: %s", name, member.error or "all of its streams have ended")
+        for name, _ in died:
+            logger.error("%s ends by itself, and the others with it", name)
         logger.info("ending; what runs may take %g s", grace)
         self._tell_to_end()
         until = time.monotonic() + grace
         running = list(self.members.items())
         while running and not forced.is_set() and (left := until - time.monotonic()) > 0:
-            running = [(name, member) for name, member in running if not _ended(member, min(left, LOOK))]
+            _ended(running[0][1], min(left, LOOK))
+            running = [(name, member) for name, member in running if not _ended(member, 0)]
+        for name, member in died:  # what it died of may be known only now
+            logger.error("%s ended by itself: %s", name, member.error or "all of its streams have ended")
         for name, member in running:
             logger.error("%s: %d reconciles did not end, and are cut off", name, member.stats.running)
         return CUT_OFF if running else ENDED_BY_ITSELF if died else WELL
