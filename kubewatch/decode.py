@@ -18,6 +18,7 @@ from .objects import Object, ObjectMeta, PartialObjectMeta
 T = TypeVar("T")
 
 # (the JSON of one object, the API version and the kind to assume where the JSON says none) -> the object
+# It raises where the bytes are not exactly one JSON value: who cuts them out of others relies on that.
 Decode = Callable[[bytes, str, str], T]
 
 

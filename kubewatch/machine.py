@@ -51,7 +51,7 @@ from .errors import (
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
 from .initial import InitialList
 from .misread import SHOWN, malformed, undecodable
-from .pages import Page
+from .pages import Odd, Page
 from .params import ListParams, WatchParams
 from .patience import Patience
 from .source import Source, named
@@ -136,19 +136,17 @@ class Machine(Generic[T]):
 
     def _drain(self, page: Page) -> Iterator[Event[T] | WatchError]:
         decode, api_version, kind = self.decode, self._source.api_version, self._source.kind or page.kind
-        item: Event[T] | WatchError
         try:
-            for raw in page.items:
-                try:
-                    item = InitApply(decode(raw, api_version, kind))
-                except Exception as error:  # whatever a user's model raises: it becomes the item
-                    item = self._undecodable(raw, error)
-                    if self._config.strict:
-                        item = self._failed(InitialListFailed(f"listing {self._what} failed: {item}", item))
-                        self._restart("failed")
-                yield item
-                if self.state is State.EMPTY:
+            for obj in page.decoded(decode, api_version, kind):
+                if not isinstance(obj, Odd):
+                    yield InitApply(obj)
+                    continue
+                failure = self._undecodable(obj.raw, obj.error)
+                if self._config.strict:
+                    self._restart("failed")
+                    yield self._failed(InitialListFailed(f"listing {self._what} failed: {failure}", failure))
                     return
+                yield failure
         except ApiError as error:  # it is cut up while it is handed out, and turned out to be no JSON
             yield from self.list_failed(error)
             return

@@ -1,19 +1,23 @@
 """A page of a list: its bytes become the JSON of each object, a few at a time.
 
 A page is megabytes. Cutting it up in one call would keep every other thread waiting for that long, and its objects in
-memory twice. So a long page is cut where its objects are pulled, in stretches of `STRETCH` bytes. The ends of a
-stretch are guessed, from how its first object begins, and then proved: between them there must be complete JSON values,
-and they must begin where the ones before ended. A wrong guess (the same bytes within an object) fails the proof, and
-the stretch is made longer. A page that is not written as Go writes it is cut up in one call.
+memory twice. So a long page is cut where its objects are pulled. Where an object ends is guessed, from how the first
+one begins, and proved by decoding it: a JSON value that is complete ends where it ends. A wrong guess (the same bytes
+within an object) is no value. Then, and for those who want the JSON alone, a stretch of `STRETCH` bytes is looked over
+as a list. A page that is not written as Go writes it is cut up in one call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 
+from .decode import Decode
 from .fields import open_level
+
+T = TypeVar("T")
 
 # Bytes that are cut up in one go, about: some 40 µs in which no other thread runs. Fits into the processor's cache.
 STRETCH = 65536
@@ -38,6 +42,13 @@ class _List(msgspec.Struct, gc=False, rename="camel"):
     kind: str = ""
 
 
+class Odd(msgspec.Struct, frozen=True, gc=False):
+    """The JSON of an item that does not decode, and what was raised."""
+
+    raw: bytes
+    error: Exception
+
+
 class Page(msgspec.Struct, frozen=True, gc=False):
     """One page of a list: the JSON of each item, the list's version, and how to go on.
 
@@ -51,6 +62,19 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     resource_version: str = ""
     continue_: str = ""
     remaining: int | None = None
+
+    def decoded(self, decode: Decode[T], api_version: str, kind: str) -> Iterator[T | Odd]:
+        """What `decode` makes of each item; in its place, for one that it raises for, that error."""
+        if isinstance(self.items, Long):
+            return self.items.decoded(decode, api_version, kind)
+        return (_decoded(raw, decode, api_version, kind) for raw in self.items)
+
+
+def _decoded(raw: bytes, decode: Decode[T], api_version: str, kind: str) -> T | Odd:
+    try:
+        return decode(raw, api_version, kind)
+    except Exception as error:  # whatever a user's model raises
+        return Odd(raw, error)
 
 
 _decode_list = msgspec.json.Decoder(_List).decode
@@ -104,22 +128,69 @@ def _decode_long(body: bytearray, size: int) -> Page | None:
         head = _decode_list(body[:start] + rest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return _page(head, _cut(body, size, start, end, b"}," + body[start:opening], head))
+    return _page(head, Long(body, size, start, end, b"}," + body[start:opening], head))
 
 
-def _cut(body: bytearray, size: int, start: int, end: int, between: bytes, head: _List) -> Iterator[bytes]:
-    """The items between `start` and `end`; `between` is how one object ends and the next begins."""
-    view, at, done = memoryview(body), start, 0
-    while at < end:
-        reach, step = at + STRETCH, 256
+class Long:
+    """The items of a long page, to be gone through once.
+
+    They stand in `body` from `start` to `end`; `between` is how one ends and the next begins; `head` is the page
+    without them. `refuse` makes what is raised, where the page is no JSON, of what is wrong with it.
+    """
+
+    def __init__(self, body: bytearray, size: int, start: int, end: int, between: bytes, head: _List) -> None:
+        self.body = body
+        self.used_up = False  # nobody needs the body any more
+        self.refuse: Callable[[Exception], Exception] = lambda error: error
+        self._size = size
+        self._start = start
+        self._end = end
+        self._between = between
+        self._head = head
+
+    def __iter__(self) -> Iterator[bytes]:
+        at = self._start
+        while at < self._end:
+            items, at = self._stretch(at)
+            yield from items
+        self._finish()
+
+    def decoded(self, decode: Decode[T], api_version: str, kind: str) -> Iterator[T | Odd]:
+        """Like `Page.decoded`; `decode` raises for what is not one JSON value, as every `Decode` does."""
+        at, end, between, find, view = self._start, self._end, self._between, self.body.find, memoryview(self.body)
+        skip = 0
+        while at < end:
+            stop = find(between, at + skip, end) + 1 or end
+            try:
+                obj = decode(bytes(view[at:stop]), api_version, kind)
+            except Exception:  # of a wrong guess, or of an odd object
+                items, at = self._stretch(at)
+                for raw in items:
+                    yield _decoded(raw, decode, api_version, kind)
+                skip = 0
+                continue
+            # The next one is about as long, and its end is not looked for where it will not be: that takes time, too.
+            skip = (stop - at) * 3 // 4
+            at = stop + 1  # behind the comma
+            yield obj
+        self._finish()
+
+    def _finish(self) -> None:
+        self.used_up = True
+        if not self._head.metadata.continue_:
+            self.body = bytearray()  # no page comes to be read over it
+
+    def _stretch(self, at: int) -> tuple[list[bytes], int]:
+        """Some items from `at` on, and where the next one begins."""
+        body, end, reach, step = self.body, self._end, at + STRETCH, 256
         while True:
-            stop = body.find(between, reach, end) + 1 or end
+            stop = body.find(self._between, reach, end) + 1 or end
             around = body[at - 1], body[stop]
             # What is a comma for now a bracket, so that a list stands there, and need not be copied to be one.
             body[at - 1], body[stop] = b"[]"
             try:
-                items = _decode_items(view[at - 1 : stop + 1])
-                break
+                # Copied, or keeping one item would keep the page.
+                return [bytes(item) for item in _decode_items(memoryview(body)[at - 1 : stop + 1])], stop + 1
             except (msgspec.DecodeError, RecursionError):
                 if stop < end:
                     # Within an object. The next guess may be as wrong, so the steps grow: there are few of them.
@@ -127,19 +198,16 @@ def _cut(body: bytearray, size: int, start: int, end: int, between: bytes, head:
                     continue
             finally:
                 body[at - 1], body[stop] = around
-            yield from _uncut(body, size, head, bytes(view[start - 1 : at - 1]) + b"]", done)
-            return
-        done += len(items)
-        for item in items:
-            yield bytes(item)  # a copy, or keeping one item would keep the page
-        at = stop + 1  # behind the comma
+            try:
+                return self._rest(at), end
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise self.refuse(error) from error
 
-
-def _uncut(body: bytearray, size: int, head: _List, cut: bytes, done: int) -> list[bytes]:
-    """The items of the page behind the `done` ones that were cut out already, which `cut` is the list of."""
-    whole = _split(body, size)
-    items = [bytes(item) for item in whole.items or ()]
-    before = [bytes(item) for item in _decode_items(cut)]
-    if before != items[:done] or _page(whole, ()) != _page(head, ()):
-        raise msgspec.DecodeError("a member of it is there twice")
-    return items[done:]
+    def _rest(self, at: int) -> list[bytes]:
+        # Not a list up to the end that was assumed: only the whole page tells what it is.
+        whole = _split(self.body, self._size)
+        items = [bytes(item) for item in whole.items or ()]
+        before = [bytes(item) for item in _decode_items(b"[%b]" % self.body[self._start : at - 1])]
+        if before != items[: len(before)] or _page(whole, ()) != _page(self._head, ()):
+            raise msgspec.DecodeError("a member of it is there twice")
+        return items[len(before) :]

@@ -8,15 +8,14 @@ When a page is read, the next one is asked for before anything is decoded: the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from .aside import aside
 from .client import Client
 from .errors import ApiError, IdleTimeout, Unreachable
-from .pages import Page, decode_page
+from .pages import Long, Page, decode_page
 from .params import ListParams, WatchParams
 from .stop import Stop
 from .wire import BrokenOff, Wire
@@ -50,9 +49,7 @@ class Session:
         self._list_as = list_as
         self._watch_as = watch_as
         self._wire: Wire | None = None  # at rest between requests
-        # The bytes of a page that all objects were taken out of: the next one is read over them. A page is big enough
-        # for the allocator to map fresh memory for it, and then to keep that among what comes of the objects.
-        self._spare = bytearray()
+        self._before: Long | None = None  # the items of the page before
         self._watched: Wire | None = None
 
     def list(self, params: ListParams) -> Page:
@@ -74,14 +71,17 @@ class Session:
             wire, "GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT, stop=self._stop
         )
         self._wire = wire
-        buffer, self._spare = self._spare, bytearray()
+        before, self._before = self._before, None
+        # Over the bytes of the page before, if all was taken out of them. A page is big enough for the allocator to map
+        # fresh memory for it, and then to keep that among what comes of the objects.
+        buffer = before.body if before is not None and before.used_up else bytearray()
         try:
             size = wire.read_into(buffer, LIST_TIMEOUT)
             page = parse_page(buffer, size, head.headers, path)
             if page.continue_:
                 following = msgspec.structs.replace(params, continue_=page.continue_)
                 self._client.ask_ahead(wire, path, following.query(), headers)
-                page = msgspec.structs.replace(page, items=self._emptied(page.items, buffer))
+                self._before = page.items if isinstance(page.items, Long) else None
             return page
         finally:
             if not (wire.asked_ahead or wire.reusable):
@@ -101,10 +101,6 @@ class Session:
         )
         self._watched = wire
         return WatchBody(wire, self._stop, idle_timeout)
-
-    def _emptied(self, items: Iterable[bytes], buffer: bytearray) -> Iterator[bytes]:
-        yield from items
-        self._spare = buffer
 
     def _path(self) -> str:
         self._found = self._found or aside(self._find_path, self._stop)
@@ -126,29 +122,24 @@ class Session:
 
 
 def parse_page(body: bytes | bytearray, size: int, headers: Mapping[str, str], path: str) -> Page:
-    """The page that the answer to a list holds, which has `size` bytes and is not to change as long as `items` is used.
+    """The page that the answer to a list holds, which has `size` bytes and must be left alone as long as it is read.
 
-    Raises ApiError where it holds none, and its items do, too.
+    Raises ApiError where it holds none; so do its items, where that is seen late.
     """
-    # Without a word of the body, which may be Secrets.
-    what = f"{headers.get('content-type', 'an unknown type')}, {size} bytes"
-    with _no_list(what, path):
-        page = decode_page(body, size)
-    return msgspec.structs.replace(page, items=_readable(page.items, what, path))
 
-
-def _readable(items: Iterable[bytes], what: str, path: str) -> Iterator[bytes]:
-    with _no_list(what, path):
-        yield from items
-
-
-@contextmanager
-def _no_list(what: str, path: str) -> Iterator[None]:
-    try:
-        yield
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    def refuse(error: Exception) -> ApiError:
+        # Without a word of the body, which may be Secrets.
+        what = f"{headers.get('content-type', 'an unknown type')}, {size} bytes"
         message = f"the answer ({what}) is no list: {error}"
-        raise ApiError(200, "Failed to parse list", message, request=f"GET {path}") from error
+        return ApiError(200, "Failed to parse list", message, request=f"GET {path}")
+
+    try:
+        page = decode_page(body, size)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise refuse(error) from error
+    if isinstance(page.items, Long):
+        page.items.refuse = refuse
+    return page
 
 
 class WatchBody:

@@ -12,7 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubewatch import pages
-from kubewatch.pages import Page, decode_page
+from kubewatch.decode import decode_object
+from kubewatch.objects import Object
+from kubewatch.pages import Odd, Page, decode_page
 
 Json = dict[str, Any]
 
@@ -81,6 +83,22 @@ def test_an_item_longer_than_a_stretch_is_one_item() -> None:
     page = decode_page(typed(items))
     assert not isinstance(page.items, list)
     assert list(page.items) == items
+
+
+def test_an_odd_item_is_one_error_and_the_items_around_it_come() -> None:
+    odd = b'{"metadata":{"name":5}}'
+    for items in ([of_pod(1), odd, of_pod(2)], [*map(of_pod, range(900)), odd, odd, *map(of_pod, range(900))]):
+        found = list(decode_page(typed(items)).decoded(decode_object, "v1", "Pod"))
+        assert [obj.raw if isinstance(obj, Odd) else obj._raw for obj in found] == items
+        assert [index for index, obj in enumerate(found) if isinstance(obj, Odd)] == [
+            index for index, item in enumerate(items) if item == odd
+        ]
+
+
+def test_items_much_shorter_than_the_one_before_are_found() -> None:
+    items = [of_pod(1), of_pod(2) + b" " * 9000, of_pod(3), of_pod(4), of_pod(5) + b" " * 90_000, of_pod(6)] * 3
+    found = list(decode_page(typed(items)).decoded(decode_object, "v1", "Pod"))
+    assert [msgspec.json.decode(obj._raw) for obj in found if isinstance(obj, Object)] == list(map(json.loads, items))
 
 
 def test_a_page_that_breaks_off_inside_is_an_error_behind_the_items_before() -> None:
@@ -156,16 +174,29 @@ def written(members: list[tuple[str, Any]], spaced: int) -> bytes:
 
 
 def cut(body: bytes, stretch: int) -> tuple[Page, list[Any]]:
+    """The page and its items, which come to the same on both ways."""
     whole, pages.STRETCH = pages.STRETCH, stretch
     try:
         page = decode_page(body)
-        return page, [json.loads(item) for item in page.items]
+        try:
+            items = [json.loads(item) for item in page.items]
+        except msgspec.DecodeError:
+            with pytest.raises(msgspec.DecodeError):
+                list(decode_page(body).decoded(loaded, "", ""))
+            raise
+        assert list(decode_page(body).decoded(loaded, "", "")) == items
+        return page, items
     finally:
         pages.STRETCH = whole
 
 
+def loaded(raw: bytes, api_version: str, kind: str) -> Any:
+    return json.loads(raw)
+
+
 @given(members, st.integers(0, 2), st.sampled_from([16, SMALL, 400]))
 @example([("metadata", {}), ("items", [(False, {"metadata": {"items": []}})] * 9), ("items", [])], 0, SMALL)
+@example([("metadata", {}), ("items", [(False, {"metadata": {}})]), ("other", [{}])], 0, 16)
 def test_a_page_is_cut_up_into_what_a_json_parser_sees_or_refused(
     members: list[tuple[str, Any]], spaced: int, stretch: int
 ) -> None:
