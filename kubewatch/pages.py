@@ -207,7 +207,7 @@ class Long:
         # Not a list up to the end that was assumed: only the whole page tells what it is.
         whole = _split(self.body, self._size)
         items = [bytes(item) for item in whole.items or ()]
-        before = [bytes(item) for item in _decode_items(b"[%b]" % self.body[self._start : at - 1])]
+        before = [bytes(item) for item in _decode_items(b"[" + self.body[self._start : at - 1] + b"]")]
         if before != items[: len(before)] or _page(whole, ()) != _page(self._head, ()):
             raise msgspec.DecodeError("a member of it is there twice")
         return items[len(before) :]
