@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
-from .errors import KubewatchError, WatchError, WriterDropped
+from .errors import InvalidInput, KubewatchError, WatchError, WriterDropped
 from .events import Event
 from .freshness import LOOK
 from .indexes import Indexer
@@ -54,7 +54,7 @@ class Listeners(Generic[T]):
         for function in list(self._functions.values()):
             try:
                 function(event)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.failures += 1
                 # Its text may quote the object, which may be a Secret.
                 place = traceback.extract_tb(error.__traceback__)[-1]
@@ -124,6 +124,9 @@ class Following(Generic[T]):
         return not self.thread.is_alive()
 
     def wait_until_ready(self, timeout: float | None) -> bool:
+        self.check()
+        if self.is_mine and not self.store.is_ready:
+            raise InvalidInput("what waits for the first list here runs on the thread that it waits for: a listener")
         try:
             return self.store.wait_until_ready(timeout)
         except WriterDropped:
@@ -136,8 +139,8 @@ class Following(Generic[T]):
         while not (store.is_ready or store.closed or self._vitals.failing or self.is_mine):
             if time.monotonic() >= until:
                 return
-            with suppress(TimeoutError, KubewatchError):
-                self.wait_until_ready(LOOK)
+            with suppress(TimeoutError, WriterDropped):
+                store.wait_until_ready(LOOK)
 
     def check(self) -> None:
         """Raise what ended it by itself."""

@@ -146,16 +146,14 @@ class LiveStore(Store[T]):
         return store.get(ref, namespace)
 
     def __getitem__(self, ref: Any) -> T:
-        """The object that `get` finds; raises `NoSuchObject`, a KeyError which says what comes close.
+        """The object that `get` finds; raises `NoSuchObject`, a KeyError which says at a REPL what comes close.
 
         >>> pods["web-0"], live("pods")["shop/web-0"]                                        # doctest: +SKIP
         """
         found = self.get(ref)
         if found is None:
-            from .notebook import near
-
             name = ref if isinstance(ref, str) else ref.name if isinstance(ref, ObjectRef) else key_of(ref)[1]
-            raise NoSuchObject(name, f"{self.label} ({self.freshness})", tuple(near(name, self._names())))
+            raise NoSuchObject(name, f"{self.label} ({self.freshness})", self._near(name))
         return found
 
     def values(self) -> list[T]:
@@ -163,7 +161,7 @@ class LiveStore(Store[T]):
         return self.state()
 
     def items(self) -> list[tuple[ObjectRef, T]]:
-        """All objects at this moment with their references: `dict(pods)` works."""
+        """All objects at this moment with their references."""
         return [(ref_of(obj), obj) for obj in self.state()]
 
     def state(self) -> list[T]:
@@ -196,7 +194,7 @@ class LiveStore(Store[T]):
 
         At a REPL it starts a store that nobody started; elsewhere (a log, a debugger) it starts nothing.
         """
-        if (self._run is None or self._run.inherited) and not hasattr(sys, "ps1"):
+        if (self._run is None or self._run.inherited) and not _at_a_prompt():
             return f"<LiveStore of {self.label}, not started>"
         from .notebook import as_text
 
@@ -240,12 +238,20 @@ class LiveStore(Store[T]):
         keys = sorted(map(key_of, self._here().store.state()))
         return [name if one or not namespace else f"{namespace}/{name}" for namespace, name in keys]
 
+    def _near(self, name: str) -> tuple[str, ...]:
+        """The names that come close, where somebody looks: a program is not to pay 0.1 s for each that it lacks."""
+        if not _at_a_prompt():
+            return ()
+        from .notebook import near
+
+        return tuple(near(name, self._names()))
+
     def _summary(self) -> str:
         from .notebook import counted
 
         vitals = self._fresh.vitals
         trouble = f"\n{harmless(str(vitals.last_error))}" if vitals is not None and vitals.failing else ""
-        return f"{self.label}: {counted(len(self._here().store), 'object')}, {self.freshness}{trouble}"
+        return f"{self.label}: {counted(len(self._here().store), 'object')}, {harmless(self.freshness)}{trouble}"
 
     def _indexed(self, indexer: Indexer[T], value: Hashable) -> list[T] | None:
         return self._filled()._indexed(indexer, value)
@@ -274,7 +280,7 @@ class LiveStore(Store[T]):
                 run = Following(self._stream(), [index.indexer for index in indexes], self._listeners, self.label)
                 self._fresh, self._run = run.store._fresh, run
                 if self._ending is not None:
-                    self._ending.detach()
+                    self._ending()  # or the end of the interpreter would hold on to what has ended by itself
                 self._ending = finalize(self, run.end, 0.0)
                 self._ending.atexit = False
                 run.start()
@@ -345,6 +351,11 @@ def live(
         if namespace is not None:
             source = source.within(namespace)
     return LiveStore(source, config, modify, indexes, default_timeout)
+
+
+def _at_a_prompt() -> bool:
+    """Whether somebody sits at an interactive interpreter."""
+    return hasattr(sys, "ps1")
 
 
 # Every LiveStore of this process, so that a fork's child can give each a new lock.

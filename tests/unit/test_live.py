@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -207,6 +209,25 @@ class TestFailing:
         assert pods.failure is None
         assert names(pods) == ["web-0"]
 
+    def test_what_ended_it_after_its_first_list_is_raised_by_waiting_too(self, follow: Callable[..., Pods]) -> None:
+        pods = follow(StubSource([page(version=1)], [UnknownKind("pods")]))
+        run = pods.start()._run
+        assert run is not None
+        run.thread.join(PATIENCE)
+        with pytest.raises(UnknownKind):
+            pods.wait_until_ready(PATIENCE)
+
+    def test_what_has_failed_is_let_go_when_it_is_started_again(self, follow: Callable[..., Pods]) -> None:
+        pods = follow(StubSource([UnknownKind("pods")]))
+        run = pods.start()._run
+        assert run is not None
+        run.thread.join(PATIENCE)
+        failed = weakref.ref(run)
+        del run
+        pods.start()
+        gc.collect()
+        assert failed() is None
+
     def test_modify_that_fails_costs_its_object_and_no_more(
         self, follow: Callable[..., Pods], caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -251,6 +272,28 @@ class TestListeners:
         assert pods.listener_failures == 3
         assert "a listener: ValueError at" in caplog.text
         assert "a secret" not in caplog.text
+
+    def test_a_listener_that_exits_ends_neither_the_store_nor_who_reads_it(self, follow: Callable[..., Pods]) -> None:
+        pods = follow(web())
+        pods.on_change(lambda event: sys.exit(1))
+        assert names(pods) == ["web-0"]
+        assert pods.failure is None
+
+    def test_a_listener_cannot_wait_for_its_own_thread(self, follow: Callable[..., Pods]) -> None:
+        heard: SimpleQueue[object] = SimpleQueue()
+
+        def wait(event: Event[Object]) -> None:
+            try:
+                heard.put(pods.wait_until_ready(0))
+            except InvalidInput as error:
+                heard.put(str(error))
+
+        pods = follow(web())
+        pods.on_change(wait)
+        pods.start()
+        assert "runs on the thread that it waits for" in str(heard.get(timeout=PATIENCE))
+        heard.get(timeout=PATIENCE)
+        assert heard.get(timeout=PATIENCE) is True
 
     def test_who_unsubscribes_is_told_no_more(self, follow: Callable[..., Pods]) -> None:
         first: SimpleQueue[Event[Object]] = SimpleQueue()
