@@ -5,24 +5,25 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import combinations
 from typing import Any
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.db import connections
 
 from kubewatch.errors import InvalidInput
 
 from . import conf
 from .reflection import Reflection, overlap
+from .signals import object_applied, object_deleted
 
 DOCS = "See `kubewatch.contrib.django.conf.Conf` for what may stand there."
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """kubewatch.E001 to E005. Imports the modules that REFLECT names; opens no connection of any sort."""
+    """kubewatch.E001 to E005, W001. Imports the modules that REFLECT names; opens no connection of any sort."""
     found: list[CheckMessage] = []
 
     def attempt(id_: str, hint: str, what: Callable[[], Any]) -> Any:
@@ -40,6 +41,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     made_by = "Name what `reflect_model(…)` gave, at the top level of a module that is not imported by models.py."
     loaded = [attempt("E003", made_by, partial(conf.load_reflection, path)) for path in read.reflect]
     found += _reflected([reflection for reflection in loaded if reflection is not None])
+    found += _unheard(read.stores)
     return found
 
 
@@ -63,4 +65,14 @@ def _reflected(reflections: list[Reflection[Any]]) -> Iterator[CheckMessage]:
                 f"KUBEWATCH['REFLECT']: {reflection.name}: rows cannot be reflected into {vendor}",
                 hint="Use a database that has INSERT … ON CONFLICT (…) DO UPDATE: PostgreSQL, or SQLite.",
                 id="kubewatch.E005",
+            )
+
+
+def _unheard(stores: Collection[str]) -> Iterator[CheckMessage]:
+    for word, signal in (("object_applied", object_applied), ("object_deleted", object_deleted)):
+        for sender in signal.names.keys() - {None, *stores}:
+            yield Warning(
+                f"a receiver of {word} waits for {sender!r}, and KUBEWATCH['STORES'] has no such store",
+                hint=f"There are: {', '.join(map(repr, stores)) or 'none'}.",
+                id="kubewatch.W001",
             )

@@ -1,7 +1,7 @@
 """Signals: what happens to the objects of the stores that the settings name.
 
-    @receiver(object_applied, sender=stores["pods"])
-    def on_pod(sender, name, object, **kwargs): ...
+    @receiver(object_applied, sender="pods")
+    def on_pod(sender, store, object, **kwargs): ...
 
 They are sent on the store's thread, in every process in which the store runs, after the change is in the store. When a
 list is complete, they tell what it changed. https://docs.djangoproject.com/en/stable/topics/signals/
@@ -19,11 +19,39 @@ from kubewatch.events import Apply, Delete, Event, Init, InitApply, InitDone
 from kubewatch.live import LiveStore
 from kubewatch.objects import key_of, meta_of
 
-# An object was added or changed. Arguments: `name` (the store's), `object`.
-object_applied = Signal()
 
-# An object was deleted, or a list found that it is gone. Arguments: `name` (the store's), `object` (its last state).
-object_deleted = Signal()
+class StoreSignal(Signal):
+    """A signal whose senders are names; Django's own tells senders apart by identity, which equal texts may lack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[Any, Any] = {}  # of the senders that anybody connected to
+
+    def connect(self, receiver: Any, sender: Any = None, weak: bool = True, dispatch_uid: Any = None) -> None:
+        """Have `receiver` called with what happens in the store called `sender`; None: in any."""
+        super().connect(receiver, self.names.setdefault(sender, sender), weak, dispatch_uid)
+
+    def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Any = None) -> bool:
+        """The contrary."""
+        return super().disconnect(receiver, self._one(sender), dispatch_uid)
+
+    def has_listeners(self, sender: Any = None) -> bool:
+        """Whether anybody would hear."""
+        return super().has_listeners(self._one(sender))
+
+    def send_robust(self, sender: Any, **named: Any) -> list[Any]:
+        """Call the receivers; what one raises is logged, and comes in place of its answer."""
+        return super().send_robust(self._one(sender), **named)
+
+    def _one(self, sender: Any) -> Any:
+        return self.names.get(sender, sender)
+
+
+# An object was added or changed. `sender` is the store's name; arguments: `store`, `object`.
+object_applied = StoreSignal()
+
+# An object was deleted, or a list found that it is gone. The same; `object` is its last state.
+object_deleted = StoreSignal()
 
 
 class Announcer:
@@ -61,10 +89,10 @@ class Announcer:
                 self._send(object_applied, obj)
 
     def _send(self, signal: Signal, obj: Any) -> None:
-        if not signal.has_listeners(self._store):
+        if not signal.has_listeners(self._name):
             return
         # As around a request: receivers use the database, on a thread that lives as long as the process.
         close_old_connections()
-        for _, answer in signal.send_robust(sender=self._store, name=self._name, object=obj):
+        for _, answer in signal.send_robust(sender=self._name, store=self._store, object=obj):
             self.failures += isinstance(answer, Exception)
         close_old_connections()

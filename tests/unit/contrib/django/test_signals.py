@@ -19,7 +19,7 @@ import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import object_applied, object_deleted
 from kubewatch.contrib.django.signals import Announcer
 
-PODS = live("pods")
+PODS, NAME = live("pods"), "pods"
 
 
 def pod(name: str, version: int = 1, uid: str = "u") -> Object:
@@ -35,17 +35,17 @@ def listed(*pods: Object) -> list[Event[Object]]:
 def told() -> Iterator[list[str]]:
     told: list[str] = []
 
-    def applied(name: str, object: Object, **_: Any) -> None:
-        told.append(f"{name}: applied {object.name} {object.resource_version}")
+    def applied(sender: str, object: Object, **_: Any) -> None:
+        told.append(f"{sender}: applied {object.name} {object.resource_version}")
 
-    def deleted(name: str, object: Object, **_: Any) -> None:
-        told.append(f"{name}: deleted {object.name} {object.resource_version}")
+    def deleted(sender: str, object: Object, **_: Any) -> None:
+        told.append(f"{sender}: deleted {object.name} {object.resource_version}")
 
-    object_applied.connect(applied, sender=PODS)
-    object_deleted.connect(deleted, sender=PODS)
+    object_applied.connect(applied, sender=NAME)
+    object_deleted.connect(deleted, sender=NAME)
     yield told
-    object_applied.disconnect(applied, sender=PODS)
-    object_deleted.disconnect(deleted, sender=PODS)
+    object_applied.disconnect(applied, sender=NAME)
+    object_deleted.disconnect(deleted, sender=NAME)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def told() -> Iterator[list[str]]:
 def test_after_a_list_a_signal_for_each_change_also_for_those_that_only_another_list_shows(
     told: list[str], events: list[Event[Object]], expected: list[str]
 ) -> None:
-    announcer = Announcer("pods", PODS)
+    announcer = Announcer("".join(["po", "ds"]), PODS)
     for event in [*listed(pod("a")), *events]:
         announcer(event)
     assert told == [f"pods: {each}" for each in ["applied a 1", *expected]]
@@ -79,7 +79,7 @@ def test_a_receiver_s_error_is_logged_and_counted_and_keeps_no_other_from_hearin
 
     object_deleted.connect(broken)
     try:
-        announcer = Announcer("pods", PODS)
+        announcer = Announcer("".join(["po", "ds"]), PODS)
         with caplog.at_level(logging.ERROR, "django.dispatch"):
             announcer(Delete(pod("a")))
             announcer(Delete(pod("b")))
@@ -91,5 +91,5 @@ def test_a_receiver_s_error_is_logged_and_counted_and_keeps_no_other_from_hearin
 
 
 def test_receivers_of_another_store_hear_nothing(told: list[str]) -> None:
-    Announcer("pods", live("pods"))(Apply(pod("a")))
+    Announcer("nodes", live("nodes"))(Apply(pod("a")))
     assert told == []
