@@ -221,8 +221,11 @@ class LiveStore(Store[T]):
         https://kubernetes.io/docs/reference/kubectl/jsonpath/
         """
         from .notebook import as_frame
+        from .printing.rows import Shape
 
-        return as_frame(self.state(), columns, namespaces=not self._source.namespace)
+        objects, source = self.state(), self._source
+        namespaces = not source.namespace and getattr(source, "namespaced", None) is not False
+        return as_frame(objects, columns, Shape(source.api_version, source.kind, namespaces=namespaces))
 
     # Private
 

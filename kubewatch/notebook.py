@@ -51,7 +51,7 @@ def glance(objects: Sequence[Any], *, namespaces: bool) -> Glance:
     shown = [_plain(obj) for obj in heapq.nsmallest(ROWS, objects, key=key_of)]
     if not shown:
         return Glance((), (), 0)
-    columns = columns_for(_shape(shown, namespaces=namespaces), shown)
+    columns = columns_for(_shape(shown[0], namespaces=namespaces), shown)
     titles = [column.name.upper() for column in columns]
     return Glance(titles, [cells(columns, obj) for obj in shown], len(objects))
 
@@ -73,13 +73,16 @@ def as_html(objects: Sequence[Any], summary: str, *, namespaces: bool) -> str:
     return f"<div><table>{''.join(rows)}</table>{''.join(below)}</div>"
 
 
-def as_frame(objects: Iterable[Any], columns: Mapping[str, str | Cell], *, namespaces: bool) -> Any:
-    """A DataFrame, of kubectl's wide columns or of `columns`: paths, or functions of an object."""
+def as_frame(objects: Iterable[Any], columns: Mapping[str, str | Cell], shape: Shape) -> Any:
+    """A DataFrame, of kubectl's wide columns or of `columns`: paths, or functions of an object.
+
+    `shape` is what tells the columns and the index where there are no objects.
+    """
     pandas = _pandas()
     every = sorted(objects, key=key_of)
-    data = {name: list(map(_cell(name, cell), every)) for name, cell in columns.items()} or _wide(every)
+    data = {name: list(map(_cell(name, cell), every)) for name, cell in columns.items()} or _wide(every, shape)
     keys: Any = [key_of(obj) for obj in every]
-    if namespaces and any(namespace for namespace, _ in keys[:1]):
+    if shape.namespaces and (not keys or keys[0][0]):
         index = pandas.MultiIndex.from_tuples(keys, names=["namespace", "name"])
     else:
         index = pandas.Index([name for _, name in keys], name="name")
@@ -105,10 +108,11 @@ def counted(number: int, what: str = "") -> str:
     return f"{text} {what}{'' if number == 1 else 's'}" if what else text
 
 
-def _wide(objects: Sequence[Any]) -> dict[str, list[Any]]:
+def _wide(objects: Sequence[Any], shape: Shape) -> dict[str, list[Any]]:
     """kubectl's wide columns, with the time of creation instead of the age, which would not last."""
     plain = [_plain(obj) for obj in objects]
-    columns = [column for column in columns_for(_shape(plain, wide=True), plain) if column not in (NAME, AGE)]
+    shape = (_shape(plain[0]) if plain else shape)._replace(wide=True, namespaces=False)
+    columns = [column for column in columns_for(shape, plain) if column not in (NAME, AGE)]
     rows = [values(columns, obj) for obj in plain]
     data = {re.sub(r"\W", "_", column.name.lower()): [row[i] for row in rows] for i, column in enumerate(columns)}
     return {**data, "created": [obj.metadata.creation_timestamp for obj in plain]}
@@ -126,12 +130,9 @@ def _cell(name: str, cell: str | Cell) -> Cell:
     return lambda obj: first(as_dict(_plain(obj)), path)
 
 
-def _shape(objects: Sequence[Any], *, namespaces: bool = False, wide: bool = False) -> Shape:
-    if not objects:
-        return Shape("", "")
-    one = objects[0]
+def _shape(one: Object | PartialObjectMeta, *, namespaces: bool = False) -> Shape:
     namespaces = namespaces and one.namespace is not None
-    return Shape(one.api_version, one.kind, wide, namespaces, metadata=isinstance(one, PartialObjectMeta))
+    return Shape(one.api_version, one.kind, namespaces=namespaces, metadata=isinstance(one, PartialObjectMeta))
 
 
 def _plain(obj: Any) -> Object | PartialObjectMeta:

@@ -222,9 +222,12 @@ class TestAsAFrame:
         frame = follow(running("web-0"), namespace=None).df(node="spec.nodeName")
         assert frame.loc[("default", "web-0"), "node"] == "n1"
 
-    def test_none_at_all_is_an_empty_frame(self, follow: Follow) -> None:
-        assert len(follow().df()) == 0
-        assert list(follow().df(node="spec.nodeName").columns) == ["node"]
+    def test_none_at_all_is_an_empty_frame_of_the_same_columns_and_index(self, follow: Follow) -> None:
+        full, empty = (follow(*pods, namespace=None).df() for pods in ([running("web-0")], []))
+        assert len(empty) == 0
+        assert list(empty.columns) == list(full.columns)
+        assert empty.index.names == full.index.names == ["namespace", "name"]
+        assert follow().df(node="spec.nodeName").columns == ["node"]
 
     def test_a_path_that_is_none_is_refused(self, follow: Follow) -> None:
         with pytest.raises(InvalidInput, match="column 'node': unrecognized JSONPath"):
