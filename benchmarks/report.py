@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .chart import chart
@@ -95,14 +95,34 @@ def real_table(real: Real) -> str:
 
 
 def hot_path_table(results: Results) -> str:
-    """Each layer's share of an event, with the kernel's and the socket's, which the receive-only client has."""
-    receive = results.client("receive only, socket")
-    layers = {"system calls: `recv`": 1e6 / receive.watched.median} if receive else {}
-    layers |= {name: figure.median for name, figure in results.trials.get("hot path", {}).items()}
+    """Of an event and of a listed object, each layer's share; what the layers do not explain is said too."""
+    figures = results.trials.get("hot path", {})
+    receive, ours = results.client("receive only, socket"), results.client("kubewatch")
+    if not figures or receive is None or ours is None:
+        return "The hot path was not part of this run."
+    system = "system calls: `recv`"
+    watch = {system: 1e6 / receive.watched.median}
+    page = {system: 1e6 / receive.listed.median}
+    bounds = {}
+    for name, figure in figures.items():
+        if name.startswith("bound: "):
+            bounds[name.removeprefix("bound: ")] = figure.median
+            continue
+        (page if name.startswith("list: ") else watch)[name.removeprefix("list: ")] = figure.median
+    watch["what is left of a whole run"] = 1e6 / ours.watched.median - sum(watch.values())
+    page["watcher, stream, store, and memory that is kept"] = 1e6 / ours.listed.median - sum(page.values())
+    bound = ", ".join(
+        f"{name} {_number(cost)} µs" for name, cost in (bounds | {system: 1e6 / receive.watched.median}).items()
+    )
+    tables = f"{_layers('a change, by watch', watch)}\n\n{_layers('an object, by paged list', page)}"
+    return f"{tables}\n\nMeasured by themselves, an object: {bound}."
+
+
+def _layers(what: str, layers: Mapping[str, float]) -> str:
     total = sum(layers.values())
-    lines = ["| layer | µs an event | share |", "|---|---|---|"]
+    lines = [f"| {what} | µs | share |", "|---|---|---|"]
     lines += [f"| {name} | {_number(cost)} | {cost / total:.0%} |" for name, cost in layers.items()]
-    return "\n".join([*lines, f"| sum | {_number(total)} | |"])
+    return "\n".join([*lines, f"| **all** | {_number(total)} | |"])
 
 
 def trials_table(results: Results) -> str:

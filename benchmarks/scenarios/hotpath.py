@@ -11,7 +11,9 @@ import collections
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from benchmarks.pods import TYPED
+import msgspec
+
+from benchmarks.pods import TYPED, render
 from benchmarks.rendered import Rendered
 from kubewatch import Config, Object, store
 from kubewatch.decode import Decode, decode_frame, decode_object
@@ -29,7 +31,8 @@ from kubewatch.wire import BLOCK
 from .program import run
 
 EVENTS = 4_000
-REPEATS = 5
+PAGE = 500
+REPEATS = 7
 
 
 class Recorded:
@@ -108,6 +111,32 @@ def _stored(received: Sequence[bytes]) -> Iterator[object]:
         yield next(events)
 
 
+def _page_of(received: Sequence[bytes]) -> tuple[bytearray, int]:
+    """As a session reads one: into a buffer that is there already."""
+    length = 0
+    for block in _unchunked(received):
+        _buffer[length : length + len(block)] = block
+        length += len(block)
+    return _buffer, length
+
+
+_buffer = bytearray()
+
+
+def _page(received: Sequence[bytes]) -> Iterable[object]:
+    _page_of(received)
+    return ()
+
+
+def _listed(received: Sequence[bytes]) -> Iterable[object]:
+    return decode_page(*_page_of(received)).decoded(decode_object, "v1", "Pod")
+
+
+LIST_LAYERS: dict[str, Callable[[Sequence[bytes]], Iterable[object]]] = {
+    "chunks of HTTP, into a page": _page,
+    "objects cut out and copied, metadata, a look at all other bytes": _listed,
+}
+
 LAYERS: dict[str, Callable[[Sequence[bytes]], Iterable[object]]] = {
     "chunks of HTTP": _unchunked,
     "lines": _lines,
@@ -124,20 +153,41 @@ def _cost(received: Sequence[bytes], work: Callable[[Sequence[bytes]], Iterable[
         started = time.process_time()
         collections.deque(work(received), maxlen=0)
         taken.append(time.process_time() - started)
-    return min(taken) / EVENTS * 1e6
+    return min(taken) * 1e6
+
+
+def _blocks(body: bytes) -> list[bytes]:
+    return [body[start : start + BLOCK] for start in range(0, len(body), BLOCK)]
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """Microseconds of CPU per event, of each layer."""
-    changes = b"".join(Rendered(TYPED, 2_000, EVENTS).changes)
-    received = [changes[start : start + BLOCK] for start in range(0, len(changes), BLOCK)]
-    before = 0.0
-    costs = {}
-    for name, work in LAYERS.items():
-        cost = _cost(received, work)
-        costs[name] = cost - before
-        before = cost
-    return costs
+    """Microseconds of CPU of each layer, per event; per object of a page as `list: …`; bounds as `bound: …`."""
+    rendered = Rendered(TYPED, 2_000, EVENTS)
+    changes, page = _blocks(b"".join(rendered.changes)), _blocks(b"".join(rendered.page(0, PAGE, itemwise=False)))
+    costs: dict[str, float] = {}
+    for layers, received, count, prefix in ((LAYERS, changes, EVENTS, ""), (LIST_LAYERS, page, PAGE, "list: ")):
+        beneath = 0.0
+        for name, work in layers.items():
+            cost = _cost(received, work) / count
+            costs[prefix + name] = cost - beneath
+            beneath = cost
+    return costs | {f"bound: {name}": cost for name, cost in _bounds(rendered).items()}
+
+
+def _bounds(rendered: Rendered) -> dict[str, float]:
+    """What an 8 KB object cannot cost less than: a copy that is kept, and a look at each of its bytes."""
+    pods = [render(rendered.form.in_event, number, number + 1) for number in range(EVENTS)]
+    views = [memoryview(pod) for pod in pods]
+    look = msgspec.json.Decoder(msgspec.Raw).decode
+    started = time.process_time()
+    kept = [bytes(view) for view in views]
+    copied = time.process_time()
+    collections.deque(map(look, kept), maxlen=0)
+    looked = time.process_time()
+    return {
+        "a copy into memory of its own": (copied - started) / EVENTS * 1e6,
+        "a look at every byte (msgspec.Raw)": (looked - copied) / EVENTS * 1e6,
+    }
 
 
 if __name__ == "__main__":
