@@ -231,8 +231,12 @@ class Connection:
             self._sock.sendall(response_head(200, headers, framing=framing, length=len(body), close=close))
             self._guarded(_no_stream(), lambda: sender.send([body]))
         else:
-            self._sock.sendall(response_head(200, headers, framing=framing, close=close))
-            self._guarded(stream, lambda: sender.send_all(stream.lines))
+
+            def send() -> None:
+                self._sock.sendall(response_head(200, headers, framing=framing, close=close))
+                sender.send_all(stream.lines)
+
+            self._guarded(stream, send)
             sender.finish()
         return not close
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -61,7 +61,8 @@ class History:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.changed = threading.Condition()  # guards everything below; notified at every change and wake-up
+        self._lock = threading.RLock()  # guards everything below
+        self._waiting: set[threading.Event] = set()  # each set at the next change
         self._changes: list[Change] = []
         self._first = 0  # cursor of _changes[0]
         self._forgotten = 0  # version of the newest change that is gone
@@ -71,15 +72,17 @@ class History:
         return self._forgotten
 
     def append(self, change: Change) -> None:
-        with self.changed:
+        with self._lock:
             self._changes.append(change)
             if len(self._changes) > self.limit + self.limit // 8:
                 self._forget(len(self._changes) - self.limit)
-            self.changed.notify_all()
+            for alarm in self._waiting:
+                alarm.set()
+            self._waiting.clear()
 
     def compact(self, version: int) -> None:
         """Forgets every change up to ``version``, and says that older versions are gone."""
-        with self.changed:
+        with self._lock:
             self._forget(bisect_right(self._changes, version, key=_version_of))
             self._forgotten = max(self._forgotten, version)
 
@@ -92,25 +95,25 @@ class History:
     @property
     def end(self) -> int:
         """The cursor after the newest change."""
-        with self.changed:
+        with self._lock:
             return self._first + len(self._changes)
 
     def after(self, version: int) -> int:
         """The cursor of the first change newer than ``version``; raises a 410 ``ApiError`` if such changes are gone."""
-        with self.changed:
+        with self._lock:
             if version < self._forgotten:
                 raise too_old_version(version, self._forgotten)
             return self._first + bisect_right(self._changes, version, key=_version_of)
 
     def read(self, cursor: int, limit: int) -> list[Change] | None:
         """At most ``limit`` changes from ``cursor`` on; None when some of them are gone already."""
-        with self.changed:
+        with self._lock:
             start = cursor - self._first
             return self._changes[start : start + limit] if start >= 0 else None
 
     def undo(self, entries: dict[str, Entry], version: int) -> None:
         """Turns ``entries`` as they are now into what they were at ``version``; raises as ``after`` does."""
-        with self.changed:
+        with self._lock:
             first = self.after(version) - self._first
             for change in reversed(self._changes[first:]):
                 if change.previous is None:
@@ -118,14 +121,16 @@ class History:
                 else:
                     entries[change.entry.key] = change.previous
 
-    def wait(self, cursor: int, seconds: float | None, woken: Callable[[], bool]) -> None:
-        """Waits for a change at ``cursor``, for ``wake`` with ``woken()`` true, or for the time to pass."""
-        with self.changed:
-            self.changed.wait_for(lambda: self._first + len(self._changes) > cursor or woken(), seconds)
-
-    def wake(self) -> None:
-        with self.changed:
-            self.changed.notify_all()
+    def wait(self, cursor: int, seconds: float | None, alarm: threading.Event) -> None:
+        """Waits for a change at ``cursor``, for ``alarm`` to be set, or for the time to pass; clears ``alarm``."""
+        with self._lock:
+            if self._first + len(self._changes) > cursor:
+                return
+            self._waiting.add(alarm)
+        alarm.wait(seconds)
+        alarm.clear()
+        with self._lock:
+            self._waiting.discard(alarm)
 
 
 def _version_of(change: Change) -> int:

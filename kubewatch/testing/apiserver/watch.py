@@ -7,6 +7,7 @@ on; a watch whose cursor falls off the history's end was too slow and is closed,
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -69,6 +70,7 @@ class Watch:
         self._interval = bookmark_interval
         self._next_bookmark = now + bookmark_interval if bookmarks else float("inf")
         self._ends_at = ends_at
+        self._alarm = threading.Event()  # its own: what is done to one of many watches wakes no other
         self._closed = False
         self._interjected: deque[bytes | Exception | None] = deque()
         self._bookmark_asked = False
@@ -81,6 +83,7 @@ class Watch:
             return self._next_interjected()
         if self._initial or self._announce_end:
             return self._initial_lines()
+        over = now >= self._ends_at  # asked first: what changed before the end is there to be told
         changes = self._history.read(self._cursor, BATCH)
         if changes is None:
             self.done = True
@@ -88,13 +91,9 @@ class Watch:
         if changes:
             self._cursor += len(changes)
             return [line for change in changes if (line := self._line(change))]
-        if now >= self._ends_at:
-            self.done = True
-            return self._bookmark_if_drained() if self._bookmarks else []
-        if now >= self._next_bookmark or self._bookmark_asked:
-            self._bookmark_asked = False
-            self._next_bookmark = now + self._interval
-            return self._bookmark_if_drained() if self._bookmarks else []
+        if self._bookmarks and (over or self._bookmark_asked or now >= self._next_bookmark):
+            return self._bookmark_if_drained(now, over)
+        self.done = over
         return []
 
     def due(self) -> float:
@@ -102,29 +101,27 @@ class Watch:
 
     def wait(self, seconds: float | None) -> None:
         """Blocks until there may be something to say."""
-        self._history.wait(self._cursor, seconds, self._woken)
+        self._history.wait(self._cursor, seconds, self._alarm)
 
     def close(self) -> None:
         """Ends the watch: the next ``poll`` gives nothing and sets ``done``."""
         self._closed = True
-        self._history.wake()
+        self._alarm.set()
 
     def finish(self) -> None:
         """Ends the watch once it has told of every change there is: nothing will change any more."""
         self._ends_at = 0.0
-        self._history.wake()
+        self._alarm.set()
 
     def interject(self, what: bytes | Exception | None) -> None:
         """Puts a line of the caller's own before whatever comes next; an exception is raised, None ends the watch."""
         self._interjected.append(what)
-        self._history.wake()
+        self._alarm.set()
 
     def send_bookmark(self) -> None:
-        self._bookmark_asked = True
-        self._history.wake()
-
-    def _woken(self) -> bool:
-        return self._closed or bool(self._interjected) or self._bookmark_asked or not self._ends_at
+        """Has a bookmark sent, after the changes there are, if the watch has any."""
+        self._bookmark_asked = self._bookmarks
+        self._alarm.set()
 
     def _next_interjected(self) -> list[bytes]:
         what = self._interjected.popleft()
@@ -162,12 +159,14 @@ class Watch:
             change.departed = at_version(change.previous, change.version, self._collection.field_paths)
         return change.departed
 
-    def _bookmark_if_drained(self) -> list[bytes]:
+    def _bookmark_if_drained(self, now: float, over: bool) -> list[bytes]:
         with self._storage.lock:  # so that no change can come between reading the version and reading the cursor
             if self._cursor != self._history.end:
-                self.done = False
-                return []
+                return []  # it comes after the change
             self._version = max(self._version, self._storage.version)
+            self._bookmark_asked = False
+        self._next_bookmark = now + self._interval
+        self.done = over
         return [self._bookmark(self._version)]
 
     def _bookmark(self, version: int, annotations: Json | None = None) -> bytes:

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ import pytest
 
 from kubewatch.testing import ApiServer
 from kubewatch.testing.apiserver.faults import Fault
+from kubewatch.testing.apiserver.http import HttpServer
+from kubewatch.testing.apiserver.wire import Request, Stream
 
 PATIENCE = 10.0  # seconds: far more than anything here takes
 PKI = Path(__file__).parent.parent / "pki"
@@ -133,6 +136,23 @@ class TestConnections:
 
 
 class TestAnswers:
+    def test_a_client_that_hangs_up_before_a_watch_begins_leaves_none_open(self) -> None:
+        closed = threading.Event()
+
+        def hung_up_on(request: Request) -> Stream:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()  # with RST: the server cannot send even the head
+            return Stream(iter(()), closed.set)
+
+        server = HttpServer(hung_up_on)
+        server.start()
+        try:
+            client = socket.create_connection((server.host, server.port), timeout=PATIENCE)
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert closed.wait(PATIENCE)
+        finally:
+            server.stop()
+
     def test_every_event_is_a_chunk_of_its_own(self, kube_api: ApiServer) -> None:
         for name in "ab":
             kube_api.objects.create(config_map(name))
@@ -205,6 +225,17 @@ class TestAccess:
 
 
 class TestStop:
+    def test_watches_end_each_without_waking_the_others(self) -> None:
+        resource = pytest.importorskip("resource")
+        server = ApiServer().start()
+        watches = [Watching(server) for _ in range(300)]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+        server.stop()
+        woken = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before
+        for one in watches:
+            one.close()
+        assert woken < 300 * 30  # and not the square of their number
+
     def test_it_cuts_a_hundred_watches_and_leaves_no_thread(self) -> None:
         before = set(threading.enumerate())
         server = ApiServer().start()

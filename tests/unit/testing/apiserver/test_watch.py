@@ -45,6 +45,20 @@ def said(lines: list[bytes]) -> list[tuple[str, str, str]]:
     ]
 
 
+def after_the_next_look(world: World, monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> None:
+    """Has something happen right after a watch has looked for changes, once: another thread's doing."""
+    history = world.pods.history
+    read = history.read
+
+    def look(cursor: int, limit: int) -> Any:
+        found = read(cursor, limit)
+        monkeypatch.undo()
+        happen()
+        return found
+
+    monkeypatch.setattr(history, "read", look)
+
+
 def labelled(value: str) -> Callable[[Entry], bool]:
     return lambda entry: entry.labels.get("app") == value
 
@@ -145,6 +159,15 @@ def test_no_bookmark_overtakes_a_change() -> None:
     assert [kind for kind, _, _ in said(watch.poll(0) + watch.poll(0))] == ["ADDED", "BOOKMARK"]
 
 
+def test_a_bookmark_that_a_change_comes_before_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    watch = world.watch(bookmarks=True)
+    watch.send_bookmark()
+    after_the_next_look(world, monkeypatch, lambda: world.put("a"))
+    lines = [line for _ in range(3) for line in watch.poll(0)]
+    assert [kind for kind, _, _ in said(lines)] == ["ADDED", "BOOKMARK"]
+
+
 def test_nobody_gets_bookmarks_who_has_not_asked_for_them() -> None:
     watch = World().watch(bookmarks=False, ends_at=100.0)
     watch.send_bookmark()
@@ -167,6 +190,24 @@ def test_changes_made_before_the_time_was_up_are_told_before_the_end() -> None:
     assert [name for _, name, _ in said(watch.poll(11))] == ["a"]
     assert not watch.done
     watch.poll(11)
+    assert watch.done
+
+
+@pytest.mark.parametrize("bookmarks", [True, False])
+def test_what_changes_while_a_watch_ends_is_told_when_nothing_will_change_any_more(
+    bookmarks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    world.put("a")
+    watch = world.watch(bookmarks=bookmarks)
+
+    def end() -> None:
+        world.remove("a")
+        watch.finish()
+
+    after_the_next_look(world, monkeypatch, end)
+    lines = [line for _ in range(4) if not watch.done for line in watch.poll(0)]
+    assert [kind for kind, _, _ in said(lines)] == ["DELETED", *(["BOOKMARK"] if bookmarks else [])]
     assert watch.done
 
 
