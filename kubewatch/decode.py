@@ -1,9 +1,9 @@
 """Bytes to values: watch frames, and the objects in them and in lists, each decoded no further than asked.
 
 One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
-skipped is checked for JSON structure here, but for the `managedFields` of metadata answers, which are not even looked
-at. Those, and whether all of it is text (UTF-8), are checked when the object is first touched, which then raises
-`Unreadable`; `checking` does it at once.
+skipped is checked for JSON structure here, but for `managedFields`, which are not even looked at. Those, and whether
+all of it is text (UTF-8), are checked when the object is first touched, which then raises `Unreadable`; `checking` does
+it at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Head(msgspec.Struct, gc=False, rename="camel"):
     kind: str = ""
 
 
-_head = msgspec.json.Decoder(_Head).decode
+_whole_head = msgspec.json.Decoder(_Head).decode
 
 _MANAGED = b',"managedFields":['
 
@@ -39,13 +39,13 @@ _ENDS = frozenset(b"}]0123456789el")
 REACH = 4096
 
 
-def _head_alone(raw: bytes) -> _Head:
-    """Type and metadata of an object, read from its JSON without `managedFields`: where there is no more, most of it.
+def _head(raw: bytes) -> _Head:
+    """Type and metadata of an object, read from its JSON without `managedFields`, which is about half of it.
 
-    It begins where `,"managedFields":[` stands, and ends at the next bracket, if no other opens before. In JSON that is
-    so wherever these bytes are. Its beginning cannot be in a string, as the first quote in it is not escaped and would
-    end that string, and what follows a string is no letter. Nor can its end: without the piece, what follows would
-    begin within a string and end outside of one, where the rest begins outside, and so would have one quote too many,
+    They begin where `,"managedFields":[` stands, and end at the next bracket, if no other opens before. In JSON that is
+    so wherever these bytes are. The beginning cannot be in a string, as the first quote in it is not escaped and would
+    end that string, and what follows a string is no letter. Nor can the end: without the piece, what follows would
+    begin outside of a string, and in truth begins within one and ends outside, and so would have one quote too many,
     and not be read. All else is looked at, so that a key that is there twice counts as ever.
     """
     start = raw.find(_MANAGED, 0, REACH)
@@ -53,10 +53,10 @@ def _head_alone(raw: bytes) -> _Head:
         end = raw.find(b"]", start)
         if end > 0 and raw.find(b"[", start + len(_MANAGED), end) < 0:
             try:
-                return _head(raw[:start] + raw[end + 1 :])
+                return _whole_head(raw[:start] + raw[end + 1 :])
             except (msgspec.MsgspecError, RecursionError):
                 pass  # it says more of what is wrong, if anything is, when it sees all
-    return _head(raw)
+    return _whole_head(raw)
 
 
 def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
@@ -74,7 +74,7 @@ def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
 
 def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> PartialObjectMeta:
     """The metadata of an object; its kind is the asked one, as the bytes name the form (`PartialObjectMetadata`)."""
-    head = _head_alone(raw)
+    head = _head(raw)
     if kind == "" or head.kind not in ("", "PartialObjectMetadata"):
         api_version, kind = head.api_version or api_version, head.kind or kind
     return PartialObjectMeta(raw, head.metadata, api_version, kind)
@@ -113,7 +113,12 @@ class _Frame(msgspec.Struct, gc=False):
 _frame = msgspec.json.Decoder(_Frame).decode
 
 # How Go's encoder begins a frame. Bytes up to the object are then known without a look at the rest.
-_OPENINGS = tuple((f'{{"type":"{t}","object":'.encode(), t) for t in ("MODIFIED", "ADDED", "DELETED", "BOOKMARK"))
+_OPENINGS = tuple(
+    (opening, len(opening), type_)
+    for type_ in ("MODIFIED", "ADDED", "DELETED", "BOOKMARK")
+    for opening in [f'{{"type":"{type_}","object":'.encode()]
+)
+_BRACE = ord("}")
 
 
 def decode_frame(text: bytes, start: int, end: int) -> Frame:
@@ -122,11 +127,11 @@ def decode_frame(text: bytes, start: int, end: int) -> Frame:
     >>> decode_frame(b'{"type":"ADDED","object":{"metadata":{"name":"web"}}}', 0, 53)
     ('ADDED', b'{"metadata":{"name":"web"}}')
     """
-    for opening, type_ in _OPENINGS:
-        if text.startswith(opening, start) and text.endswith(b"}", start, end):
+    for opening, length, type_ in _OPENINGS:
+        if text.startswith(opening, start) and text[end - 1] == _BRACE:
             # What stands between is decoded next, and must then be exactly one JSON value: a frame with more members
             # ends in something that is none. `decode_whole_frame` serves those.
-            return type_, text[start + len(opening) : end - 1]
+            return type_, text[start + length : end - 1]
     return decode_whole_frame(text[start:end])
 
 

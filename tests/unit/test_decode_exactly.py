@@ -137,7 +137,7 @@ def doubled(pairs: Pairs) -> bool:
     return len(set(keys)) < len(keys) or any(doubled(value) for _, value in pairs if isinstance(value, Pairs))
 
 
-@pytest.mark.parametrize("decode", [decode_object, decode_partial, checking(decode_partial)])
+@pytest.mark.parametrize("decode", [decode_object, decode_partial, checking(decode_object)])
 @given(documents, st.sampled_from(STYLES), st.booleans())
 @example(Pairs([("metadata", Pairs([("labels", Pairs([("a", "b"), ("managedFields", [1])]))]))]), STYLES[2], False)
 @example(Pairs([("metadata", Pairs([("labels", Pairs([("a", "b"), ("managedFields", [1])]))]))]), STYLES[0], False)
@@ -168,23 +168,24 @@ def test_metadata_and_type_are_those_of_the_whole_document(
 REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+@pytest.mark.parametrize("decode", [decode_object, decode_partial])
 @given(documents, st.binary(max_size=3), st.integers(0, 400), st.integers(0, 400))
 def test_bytes_that_are_no_json_are_refused_at_once_or_at_the_first_touch(
-    document: Pairs, junk: bytes, start: int, end: int
+    decode: Callable[..., Object | PartialObjectMeta], document: Pairs, junk: bytes, start: int, end: int
 ) -> None:
     whole = written(document, STYLES[0], ascii_only=False).encode("utf-8", "surrogatepass")
     raw = whole[:start] + junk + whole[max(start, end) :]
     try:
-        obj = decode_partial(raw, "v1", "Foo")
+        obj = decode(raw, "v1", "Foo")
     except REFUSED:
         with pytest.raises(REFUSED):
-            checking(decode_partial)(raw, "v1", "Foo")
+            checking(decode)(raw, "v1", "Foo")
         return
     try:
         obj.to_dict()
     except Unreadable:
         return
-    assert checking(decode_partial)(raw, "v1", "Foo") == obj
+    assert checking(decode)(raw, "v1", "Foo") == obj
 
 
 def _is_text(raw: bytes) -> bool:
@@ -218,10 +219,11 @@ NO_TEXT = b'{"metadata":{"name":"web","resourceVersion":"1"},"spec":"\xff"}'
 
 
 @pytest.mark.parametrize("raw", [BAD, DEEP], ids=["no JSON", "nested without end"])
-def test_bad_managed_fields_of_a_metadata_answer_are_an_error_at_the_first_touch_that_names_the_object(
-    raw: bytes,
+@pytest.mark.parametrize("decode", [decode_object, decode_partial])
+def test_bad_managed_fields_are_an_error_at_the_first_touch_that_names_the_object(
+    decode: Callable[..., Object | PartialObjectMeta], raw: bytes
 ) -> None:
-    obj = decode_partial(raw, "v1", "Pod")
+    obj = decode(raw, "v1", "Pod")
     assert obj.name == "web"
     for _ in range(2):
         with pytest.raises(Unreadable, match="Pod web"):
@@ -234,3 +236,23 @@ def test_in_strict_mode_every_byte_is_checked_when_it_comes(raw: bytes) -> None:
     decode = Machine(source, Config(strict=True), Vitals()).decode
     with pytest.raises(REFUSED):
         decode(raw, "v1", "Pod")
+
+
+@pytest.mark.parametrize("decode", [decode_object, decode_partial])
+@given(documents.filter(bool), documents)
+def test_bytes_are_refused_that_go_on_behind_their_object_or_end_within_it(
+    decode: Callable[..., Object | PartialObjectMeta], first: Pairs, second: Pairs
+) -> None:
+    """Who cuts objects out of a list or a frame by their looks goes by that."""
+    one, two = (written(document, STYLES[0], ascii_only=False) for document in (first, second))
+    whole = f"{one},{two}"
+    ends = {place + 1 for place, byte in enumerate(whole) if byte == "}"} - {len(one)}
+    for end in ends:
+        if whole[end : end + 2] in (',"', ",{") and _outside(whole[:end]):
+            with pytest.raises(REFUSED):
+                decode(whole[:end].encode("utf-8", "surrogatepass"), "v1", "Foo")
+
+
+def _outside(text: str) -> bool:
+    """Whether a text that begins outside of a string ends there."""
+    return text.replace("\\\\", "").replace('\\"', "").count('"') % 2 == 0
