@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch import Api, Object
@@ -142,6 +142,7 @@ STEPS = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(STEPS.filter(lambda step: isinstance(step[-1], InitDone)), st.lists(st.tuples(STEPS, st.booleans())))
 def test_whatever_is_taken_when_and_whatever_write_fails_the_rows_end_as_the_objects_are(
     first: list[Event[Object]], rest: list[tuple[list[Event[Object]], bool]]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewatch import Api, Object
@@ -143,6 +143,7 @@ SIZES = st.one_of(st.none(), st.integers(0, 3))
 CHANGES = st.one_of(st.tuples(SIZES), st.just(GONE), st.just(KEPT))
 
 
+@settings(max_examples=50)
 @given(st.lists(st.builds(Batch, st.booleans(), st.dictionaries(st.tuples(NAMES), CHANGES)), max_size=4))
 def test_any_batches_leave_the_rows_that_they_say(batches: list[Batch]) -> None:
     Machine.objects.all().delete()
