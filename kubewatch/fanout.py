@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from . import freshness
 from .errors import StaleAfterFork
 from .events import Delete
+from .gates import Bell
 from .stop import FOLLOW_INTERVAL, Stop
 from .table import Key
 
@@ -35,28 +36,6 @@ T = TypeVar("T")
 COMPLAIN_AFTER = 10.0
 
 _log = logging.getLogger(__name__)
-
-
-class Bell:
-    """Wakes the one thread that waits for it; rung before, it wakes who comes next. Safe in signal handlers."""
-
-    def __init__(self) -> None:
-        # Held until rung: waiting is acquiring it. A bare lock, because releasing it is safe in a finalizer or signal
-        # handler that interrupts the very thread that waits.
-        self._gate = threading.Lock()
-        self._gate.acquire()
-
-    def ring(self) -> None:
-        """Wake it. Idempotent."""
-        if self._gate.locked():
-            try:
-                self._gate.release()
-            except RuntimeError:
-                return  # rung by another thread at the same moment
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the next ring, `seconds` at most."""
-        self._gate.acquire(timeout=seconds)
 
 
 class _WakingStop(Stop):

@@ -5,15 +5,14 @@ Written by the one stream that fills the store, read by any thread, each field o
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
 import sys
-import threading
 import time
 
 from .errors import InvalidInput, StaleAfterFork, WriterDropped
+from .gates import Latch
 from .stop import Stop
 from .vitals import Vitals
 
@@ -34,31 +33,6 @@ def _count_fork() -> None:
 
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_count_fork)
-
-
-class Latch:
-    """A door that opens once; any number of threads wait for it, before and after."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        # Held until open: waiting is acquiring it and handing it on. A bare lock, as `open` may be called by a
-        # finalizer that interrupts the very thread that waits; an Event's inner lock would deadlock there.
-        self._gate = threading.Lock()
-        self._gate.acquire()
-
-    def open(self) -> None:
-        """Let everybody through, from now on; safe in finalizers and signal handlers."""
-        if not self.is_open:
-            self.is_open = True
-            with contextlib.suppress(RuntimeError):  # opened twice at the same moment
-                self._gate.release()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the door, `seconds` at most; returns whether it is open."""
-        if not self.is_open and self._gate.acquire(timeout=seconds):
-            with contextlib.suppress(RuntimeError):  # the second of two openers released it for us
-                self._gate.release()
-        return self.is_open
 
 
 class Freshness:

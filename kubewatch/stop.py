@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from .gates import Latch
+
 # How often a wait looks at a foreign threading.Event, in seconds: half of the 100 ms in which a stop must work.
 FOLLOW_INTERVAL = 0.05
 
@@ -39,28 +41,21 @@ class Stop:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._stopped = False
+        self._told = Latch()
         self._deadline: float | None = None
         self._followed: tuple[threading.Event, ...] = ()
-        # Held until stop(): waiting is acquiring it. A bare lock, because releasing it is safe in a signal handler that
-        # interrupts the very thread that waits; an Event's inner lock would deadlock there.
-        self._gate = threading.Lock()
-        self._gate.acquire()
         self._sock: socket.socket | None = None
 
     def stop(self) -> None:
         """End the stream: now, or at once when it starts. Idempotent."""
-        if self._stopped:
-            return
-        self._stopped = True
-        with contextlib.suppress(RuntimeError):  # two threads stopped at the same moment: one release is enough
-            self._gate.release()
-        self._shut()
+        if not self._told.is_open:
+            self._told.open()
+            self._shut()
 
     @property
     def stopped(self) -> bool:
         """Whether the stream is to end: `stop()` was called, the deadline passed, or a followed event is set."""
-        if self._stopped:
+        if self._told.is_open:
             return True
         if (self._deadline is not None and self._clock() >= self._deadline) or (
             # Asked once per event by whoever follows none: no generator is made for them.
@@ -92,17 +87,14 @@ class Stop:
             left = end - self._clock()
             if left <= 0:
                 return False
-            if self._gate.acquire(timeout=min(self.slice(left), threading.TIMEOUT_MAX)):
-                with contextlib.suppress(RuntimeError):  # the second of two stoppers released it for us
-                    self._gate.release()
-                return True
+            self._told.wait(min(self.slice(left), threading.TIMEOUT_MAX))
         return True
 
     def attach(self, sock: socket.socket) -> None:
         """Make `stop()` wake whoever reads from `sock`; a socket attached before is let go."""
         self.detach()
         self._sock = sock.dup()
-        if self._stopped:
+        if self._told.is_open:
             self._shut()
 
     def detach(self) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from kubewatch.fanout import Bell
+from kubewatch.gates import Bell
 from kubewatch.ref import ObjectRef
 
 from .clock import Clock

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubewatch.decode import decode_object
 from kubewatch.events import Delete
-from kubewatch.fanout import Bell
+from kubewatch.gates import Bell
 from kubewatch.objects import Object
 from kubewatch.streams import ObjectStream
 
@@ -36,12 +36,12 @@ class Waits:
         self._reached = threading.Semaphore(0)
         wait = bell.wait
 
-        def noted(seconds: float) -> None:
+        def noted(seconds: float) -> bool:
             self._reached.release()
             if poll:
-                wait(seconds)
-            else:
-                assert bell._gate.acquire(timeout=PATIENCE), "nobody rang"
+                return wait(seconds)
+            assert wait(PATIENCE), "nobody rang"
+            return True
 
         bell.wait = noted  # type: ignore[method-assign]  # to see what cannot be seen from outside
 
@@ -54,9 +54,10 @@ def stop_when_waiting(bell: Bell, stream: ObjectStream[Any], waits: int) -> None
     """Have whoever waits for `bell` wait no time, and the stream stopped by the last of so many `waits`."""
     left = iter(range(waits - 1, -1, -1))
 
-    def waited(seconds: float) -> None:
+    def waited(seconds: float) -> bool:
         if next(left) == 0:
             stream.stop()
+        return False
 
     bell.wait = waited  # type: ignore[method-assign]  # so that no time is to pass
 

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable
 
-from kubewatch.freshness import Latch
 from kubewatch.stop import SIGNAL_INTERVAL, Stop, slice_of
 
 
@@ -52,27 +51,6 @@ def test_all_waiters_are_released_and_later_ones_do_not_block() -> None:
         waiter.join(5.0)
     assert results == [True] * 5
     assert stop.wait(60.0)
-
-
-def test_a_wait_ends_well_although_two_threads_stop_at_the_same_moment() -> None:
-    """The other one hands the gate on just when the waiter has it: the waiter's own handing on is one too many."""
-
-    class Gate:
-        def __init__(self) -> None:
-            self.lock = threading.Lock()
-
-        def acquire(self, timeout: float = -1) -> bool:
-            got = self.lock.acquire(timeout=timeout)
-            self.lock.release()
-            return got
-
-        def release(self) -> None:
-            self.lock.release()
-
-    stop, latch = Stop(), Latch()
-    stop._gate = latch._gate = Gate()  # type: ignore[assignment]
-    assert stop.wait(60.0)
-    latch.wait(60.0)
 
 
 def test_stop_from_a_signal_handler_ends_the_wait_it_interrupts() -> None:

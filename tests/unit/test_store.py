@@ -535,16 +535,6 @@ def test_waiting_long_for_what_nobody_iterates_is_logged_once(
     assert "is it iterated, on another thread?" in record.getMessage()
 
 
-def test_a_latch_lets_through_whoever_waits_before_and_after() -> None:
-    latch = freshness.Latch()
-    assert not latch.wait(0)
-    joins = [in_thread(lambda: latch.wait(600)) for _ in range(5)]
-    latch.open()
-    latch.open()
-    assert [join() for join in joins] == [True] * 5
-    assert latch.wait(0)
-
-
 # Freshness
 
 
