@@ -16,6 +16,7 @@ import msgspec
 
 from .decode import Decode
 from .fields import open_level
+from .turns import TURN, give_way
 
 T = TypeVar("T")
 
@@ -158,8 +159,11 @@ class Long:
     def decoded(self, decode: Decode[T], api_version: str, kind: str) -> Iterator[T | Odd]:
         """Like `Page.decoded`; `decode` raises for what is not one JSON value, as every `Decode` does."""
         at, end, between, find, view = self._start, self._end, self._between, self.body.find, memoryview(self.body)
-        skip = 0
+        skip, turn = 0, at + TURN
         while at < end:
+            if at >= turn:
+                turn = at + TURN
+                give_way()
             stop = find(between, at + skip, end) + 1 or end
             try:
                 obj = decode(bytes(view[at:stop]), api_version, kind)

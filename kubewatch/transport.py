@@ -18,6 +18,7 @@ from .errors import ApiError, IdleTimeout, Unreachable
 from .pages import Long, Page, decode_page
 from .params import ListParams, WatchParams
 from .stop import Stop
+from .turns import TURN, give_way
 from .wire import BrokenOff, Wire
 
 # Seconds without a byte of a page: as long as a server may take to answer a list (its --request-timeout).
@@ -160,10 +161,14 @@ class WatchBody:
         Ends quietly where the body does, where the connection does, and when stopped. Raises IdleTimeout after a
         silence of `idle_timeout`, Unreachable when the connection was reset or what came cannot be read.
         """
-        wire, stop = self._wire, self._stop
+        wire, stop, turn = self._wire, self._stop, TURN
         try:
             while not stop.stopped and (block := wire.read(self.idle_timeout)):
                 yield block
+                turn -= len(block)
+                if turn <= 0:
+                    turn = TURN
+                    give_way()
         except BrokenOff:
             return
         except Unreachable:

@@ -15,6 +15,7 @@ from kubewatch import pages
 from kubewatch.decode import decode_object
 from kubewatch.objects import Object
 from kubewatch.pages import Odd, Page, decode_page
+from kubewatch.turns import TURN
 
 Json = dict[str, Any]
 
@@ -99,6 +100,14 @@ def test_items_much_shorter_than_the_one_before_are_found() -> None:
     items = [of_pod(1), of_pod(2) + b" " * 9000, of_pod(3), of_pod(4), of_pod(5) + b" " * 90_000, of_pod(6)] * 3
     found = list(decode_page(typed(items)).decoded(decode_object, "v1", "Pod"))
     assert [msgspec.json.decode(obj._raw) for obj in found if isinstance(obj, Object)] == list(map(json.loads, items))
+
+
+def test_other_threads_get_a_turn_while_a_long_page_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[None] = []
+    monkeypatch.setattr(pages, "give_way", lambda: turns.append(None))
+    body = typed([of_pod(number) for number in range(20_000)])
+    assert sum(1 for _ in decode_page(body).decoded(decode_object, "v1", "Pod")) == 20_000
+    assert len(turns) == len(body) // TURN
 
 
 def test_a_page_that_breaks_off_inside_is_an_error_behind_the_items_before() -> None:
