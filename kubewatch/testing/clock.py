@@ -30,17 +30,16 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass, and wake whoever waited for a moment in them."""
+        self.advance_to(self._now + seconds)
+
+    def advance_to(self, moment: float) -> None:
+        """`advance` up to `moment`, unless it is later already."""
         with self._lock:
-            self._now += seconds
+            self._now = max(self._now, moment)
             due = [condition for condition, until in self._waiting if until is not None and until <= self._now]
         for condition in due:
             with condition:
                 condition.notify_all()
-
-    def advance_to(self, moment: float) -> None:
-        """`advance` up to `moment`, unless it is later already."""
-        self.advance(max(0.0, moment - self._now))
-        self._now = max(self._now, moment)  # what floating-point numbers lose on the way
 
     def wait(self, condition: threading.Condition, until: float | None) -> None:
         """For the controller: wait to be notified, or for `advance` to reach `until`."""

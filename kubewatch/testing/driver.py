@@ -12,6 +12,7 @@ held the same. `fences.py` says how that is known. Nothing sleeps.
 
 from __future__ import annotations
 
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,18 @@ class ControllerDriver:
         return self.results[began:]
 
     def stop(self) -> None:
-        """End the controller; all its threads are joined. Idempotent."""
-        self._pulled.close()
+        """End the controller, and join its threads; a reconciler that hangs is left behind after `patience`.
+
+        Idempotent.
+        """
+        forced = threading.Timer(self._patience, self._runner.force)
+        forced.name, forced.daemon = f"kubewatch {self._runner.label} patience", True
+        forced.start()
+        try:
+            self._pulled.close()
+        finally:
+            forced.cancel()
+            forced.join()
 
     def __enter__(self) -> ControllerDriver:
         return self

@@ -217,6 +217,29 @@ def test_a_controller_that_is_never_idle_is_told_as_such(kube_api: ApiServer, co
         driver.run_until_idle()
 
 
+def test_a_reconciler_that_hangs_is_told_as_such_and_holds_up_no_test(
+    kube_api: ApiServer, config_maps: Api[Object], caplog: pytest.LogCaptureFixture
+) -> None:
+    make(config_maps, "a")
+    hangs = threading.Event()
+
+    def hang(obj: Object, context: None) -> Action:
+        hangs.wait()
+        return Action.await_change()
+
+    with (
+        ControllerDriver(kube_api, Program(Controller(config_maps), hang), patience=0.5) as driver,
+        pytest.raises(TimeoutError, match="1 running"),
+    ):
+        driver.run_until_idle()
+    assert "worker 1 is still busy" in caplog.text
+    hangs.set()
+    for thread in threading.enumerate():
+        if thread.name in threads():
+            thread.join(30)
+    assert not threads()
+
+
 def test_a_watch_that_brings_nothing_is_told_with_its_error(kube_api: ApiServer, config_maps: Api[Object]) -> None:
     kube_api.faults.add(Fault.status(403), verb="list", times=None)
     with (
