@@ -48,7 +48,9 @@ class SharedWriter(Writer[T]):
         self._buffer = buffer
         self._numbers = itertools.count(1)
         self._stop = Stop()  # until a stream comes with its own
-        self._fanout = self._new_fanout()
+        # It knows the store and not us, so that who subscribes does not keep the writer from being dropped.
+        self._fanout = Fanout(store, buffer)
+        self._fanouts = {self._fanout.process: self._fanout}
 
     def subscribe(self, replay: bool = False, deletes: bool = False, *, label: str = "") -> ObjectStream[T]:
         """A stream of the objects that change from now on: each as it is when it is read, its newest version.
@@ -132,7 +134,7 @@ class SharedWriter(Writer[T]):
     def close(self) -> None:
         """No event will come any more: the subscribers read what is queued, then end. Idempotent."""
         super().close()
-        self._fanout.close()
+        self._here().close()
 
     def _finish_shared(
         self, fanout: Fanout[T], everybody: Sequence[Subscription[T]], event: InitDone
@@ -158,12 +160,9 @@ class SharedWriter(Writer[T]):
     def _here(self) -> Fanout[T]:
         """This process's subscriptions; those of a parent process are not ours."""
         if self._fanout.process != freshness.forks:
-            self._fanout = self._new_fanout()
+            # Of several threads that come here at once, the first one's is everybody's.
+            self._fanout = self._fanouts.setdefault(freshness.forks, Fanout(self._store, self._buffer))
         return self._fanout
-
-    def _new_fanout(self) -> Fanout[T]:
-        # It knows the store and not us, so that who subscribes does not keep the writer from being dropped.
-        return Fanout(self._store, self._buffer)
 
 
 def _ended(before: list[tuple[Key, T]], now: Mapping[Key, T]) -> list[tuple[Key, Delete[T]]]:

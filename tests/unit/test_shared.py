@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kubewatch import fanout, predicates, streams
+from kubewatch import fanout, predicates, shared, streams
 from kubewatch.errors import InvalidInput, StaleAfterFork, WatchError, WatchFailed, WriterDropped
 from kubewatch.events import Apply, Delete, Event, Init, InitApply, InitDone
 from kubewatch.objects import Object, PartialObjectMeta
@@ -24,7 +24,7 @@ from kubewatch.streams import EventStream, ObjectStream
 from kubewatch.vitals import Vitals
 
 from .stored import fill, in_child, names, pod
-from .subscribed import reborn, stop_when_waiting, told, versions
+from .subscribed import PATIENCE, on_thread, reborn, stop_when_waiting, told, versions
 from .test_store import forking
 
 Items = list[Event[Object] | WatchError]
@@ -636,6 +636,30 @@ def test_a_pair_that_was_made_before_the_fork_and_not_used_works_in_the_child() 
         return names(reader), names(stream)
 
     assert in_child(child) == (["mine"], ["mine"])
+
+
+@forking
+def test_threads_of_a_child_that_come_at_once_share_what_they_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pain 21: a web server's worker, whose first requests come together."""
+    _, writer = store_shared(10)
+    others = []
+
+    class Meanwhile(fanout.Fanout[Object]):
+        """Made while another thread of the child makes its own."""
+
+        def __init__(self, *args: Any) -> None:
+            monkeypatch.undo()
+            others.append(on_thread(writer.subscribe)())
+            super().__init__(*args)
+
+    monkeypatch.setattr(shared, "Fanout", Meanwhile)
+
+    def child() -> Any:
+        streams = [writer.subscribe(), *others]
+        list(EventStream(listed(pod("mine"))).reflect_shared(writer))
+        return [names(stream.until(PATIENCE)) for stream in streams]
+
+    assert in_child(child) == [["mine"], ["mine"]]
 
 
 def test_the_log_names_no_content(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
