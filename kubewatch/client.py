@@ -22,12 +22,13 @@ from . import kubeconfig
 from .aside import aside
 from .credentials import Access, Credentials, Loaded, redact
 from .decode import Status, decode_status
+from .dialer import NoCertificate
 from .errors import ApiError, AuthError, InvalidInput, Unreachable
 from .http1 import Head, encode_request
 from .kubeconfig import Place
 from .params import to_target
 from .stop import Stop
-from .wire import NoCertificate, Stale, Wire
+from .wire import Stale, Wire
 
 if TYPE_CHECKING:
     from kubernetes.client.api_client import ApiClient
@@ -179,8 +180,7 @@ class Client:
         `wire` is an open connection of the caller's own, to be used if it still serves; it is closed if not. With a
         `stop`, connections are made for it alone and not kept.
         """
-        target = to_target(path, query)
-        what = f"{method} {path}"
+        target, what = to_target(path, query), f"{method} {path}"
         refused: Access | None = None
         while True:
             try:
@@ -240,8 +240,7 @@ class Client:
         while True:
             wire = wire or Wire(access.dialer, stop)
             try:
-                request = self._encoded(access, wire, method, target, headers, body)
-                return wire, wire.ask(method, request, timeout)
+                return wire, wire.ask(method, self._encoded(access, wire, method, target, headers, body), timeout)
             except Stale as error:
                 wire.close()
                 if method != "GET":

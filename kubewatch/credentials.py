@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .dialer import Dialer
 from .errors import AuthError
-from .wire import Dialer
 
 if TYPE_CHECKING:
     from kubernetes.client.configuration import Configuration

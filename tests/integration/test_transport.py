@@ -746,7 +746,7 @@ def test_ctrl_c_ends_a_request_that_waits_for_a_name(name_server: threading.Even
 
 
 def test_connecting_takes_a_limited_time_in_all(name_server: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kubewatch.wire.CONNECT_LIMIT", 0.1)
+    monkeypatch.setattr("kubewatch.dialer.CONNECT_LIMIT", 0.1)
     with pytest.raises(Unreachable, match=r"cannot connect to silent.test:443: no answer in time; check"):
         Client(configuration("https://silent.test")).request("GET", "/version")
 

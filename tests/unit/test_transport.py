@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import pytest
 
+from kubewatch.dialer import Dialer, is_unexpected_eof, socket_options
 from kubewatch.errors import IdleTimeout, Unreachable
 from kubewatch.stop import SIGNAL_INTERVAL, Stop
 from kubewatch.transport import WatchBody
-from kubewatch.wire import Dialer, Wire, is_unexpected_eof, socket_options
+from kubewatch.wire import Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 EVENT = b'{"type":"ADDED"}\n'
