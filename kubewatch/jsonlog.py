@@ -10,10 +10,9 @@ https://kubernetes.io/docs/concepts/cluster-administration/logging/
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import datetime, timezone
-
-import msgspec
 
 _WHERE = ("kind", "namespace", "object_name")
 
@@ -34,8 +33,9 @@ class JsonFormatter(logging.Formatter):
             value = getattr(record, name, None)
             if value is not None:
                 fields[name] = str(value)
-        if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+        exception = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        if exception:
+            fields["exception"] = exception
         if record.stack_info:
             fields["stack"] = record.stack_info
-        return msgspec.json.encode(fields).decode()
+        return json.dumps(fields, separators=(",", ":"))  # ASCII alone, which every stream can write

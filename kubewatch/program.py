@@ -18,7 +18,7 @@ import sys
 import typing
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -45,7 +45,7 @@ class Program(Generic[T, C]):
     controller: Controller[T]
     reconcile: Callable[[T, C], Action]
     error_policy: Callable[[T, Exception, C], Action] | None = None
-    context: C | None = None
+    context: C | None = field(default=None, repr=False)  # it may hold passwords
     executor: Executor | None = None
     name: str = ""
 
@@ -73,7 +73,7 @@ def load(target: str) -> Program[Any, Any]:
     Raises InvalidInput, saying what there is; and whatever importing the module raises.
     """
     place, colon, name = target.rpartition(":") if ":" in target else (target, "", "")
-    if not place or (colon and not name):
+    if not place or (colon and not name) or (place.startswith(".") and not place.endswith(".py")):
         raise InvalidInput(f"{target!r} is no target: write file.py, file.py:name, module or module:name")
     module = _file(place) if place.endswith(".py") else _module(place)
     if name:

@@ -8,16 +8,21 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
+import pytest
+
 from kubewatch.jsonlog import JsonFormatter
 
 
 def told(message: str, *arguments: object, **more: Any) -> dict[str, Any]:
     logger = logging.getLogger("kubewatch.test")
+    exc_text = more.pop("exc_text", None)
     record = logger.makeRecord(
         logger.name, logging.WARNING, __file__, 1, message, arguments, **{"exc_info": None} | more
     )
+    record.exc_text = exc_text
     line = JsonFormatter().format(record)
-    assert "\n" not in line
+    assert line.isascii()
+    assert line.isprintable()
     fields: dict[str, Any] = json.loads(line)
     return fields
 
@@ -36,6 +41,17 @@ def test_a_record_of_an_object_says_of_which() -> None:
 
 def test_nothing_else_that_a_record_carries_gets_out() -> None:
     assert "secret" not in json.dumps(told("failed", extra={"object": {"data": "secret"}}))
+
+
+@pytest.mark.parametrize("odd", ["Köln …", "a\udc80b", "\x1b[31m\x00", "\u2028"])
+def test_a_line_is_json_wherever_it_is_written_whatever_the_text(odd: str) -> None:
+    fields = told("%s", odd, extra={"object_name": odd})
+    assert (fields["message"], fields["object_name"]) == (odd, odd)
+
+
+def test_an_exception_that_came_as_text_is_told() -> None:
+    """As from another process, whose handler cannot send the exception itself."""
+    assert told("failed", exc_text="Traceback …")["exception"] == "Traceback …"
 
 
 def test_an_exception_is_told_with_its_traceback() -> None:

@@ -61,6 +61,11 @@ def test_a_program_is_called_as_its_objects_are_or_by_its_name() -> None:
     assert Program(Controller(api), quiet, name="web").name == "web"
 
 
+def test_a_program_shows_nothing_of_its_context() -> None:
+    """Which may hold passwords."""
+    assert "hunter2" not in repr(Program(Controller(Api("pods")), quiet, context={"password": "hunter2"}))
+
+
 def test_what_cannot_be_run_is_no_program() -> None:
     with pytest.raises(TypeError, match="of a Controller and its reconciler, not of a Api"):
         Program(Api("pods"), quiet)  # type: ignore[arg-type]  # refused by mypy, too
@@ -116,6 +121,7 @@ def test_a_file_may_import_its_neighbours(folder: Path) -> None:
         (":controller", "no target"),
         ("missing_of_test.py", "there is no file missing_of_test.py"),
         ("missing_of_test", "there is no module missing_of_test"),
+        ("./operator_of_test", "no target"),
         ("operator_of_test.py:nothing", "has no 'nothing'; programs in it: good"),
         ("operator_of_test.py:number", "is a int, and no Program"),
         ("operator_of_test.py:alone", r"say how to reconcile: Program\(controller, reconcile\)"),
