@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,8 +25,11 @@ from .health import Report
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a client may take over sending its request, or over taking the answer.
-PATIENCE = 5.0
+# Seconds that a client may take over sending its request and taking the answer.
+PATIENCE = 10.0
+
+# Requests at the same time; then the oldest is cut off, so that whoever asks in earnest is answered.
+MOST = 64
 
 
 class Answer(NamedTuple):
@@ -91,12 +96,13 @@ def _listening(address: tuple[str, int], pages: Mapping[str, Page]) -> _Server:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = MOST  # who comes when it is full waits for seconds, as the kernel tries again
     daemon_threads = False  # those are joined by server_close
 
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily, pages: Mapping[str, Page]) -> None:
         self.address_family = family
         self.pages = pages
-        self._open: set[Any] = set()  # the requests under way; each is added and taken away by one thread
+        self._open: dict[Any, float] = {}  # the requests under way, oldest first, and since when
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -105,7 +111,9 @@ class _Server(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for our name
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self._open[request] = time.monotonic()
+        for oldest in list(self._open)[:-MOST]:
+            self._cut(oldest)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -113,13 +121,21 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._open.discard(request)
+            self._open.pop(request, None)
 
-    def cut(self) -> None:
-        """End the requests under way, which may wait for a client that says nothing."""
-        for request in list(self._open):
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
+    def service_actions(self) -> None:  # what the base class calls now and then
+        self.cut(time.monotonic() - PATIENCE)
+
+    def cut(self, before: float = math.inf) -> None:
+        """End the requests that began before that, which may wait for a client that says nothing."""
+        for request, began in list(self._open.items()):
+            if began < before:
+                self._cut(request)
+
+    def _cut(self, request: Any) -> None:
+        self._open.pop(request, None)
+        with contextlib.suppress(OSError):  # it has ended just now
+            request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.debug("a request to the probes broke", exc_info=sys.exc_info())
@@ -129,7 +145,6 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version = "kubewatch"
     sys_version = ""
-    timeout = PATIENCE
 
     def do_GET(self) -> None:
         answer = self._answer()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -52,20 +51,24 @@ def supervise(
     `/metrics` is for Prometheus.
     `announce` is told where.
 
-    Runs on the main thread, as signals come there. Raises InvalidInput on another one and for no programs, OSError for
-    an address that cannot be listened on, StreamUsed for a program that ran before.
+    Runs on the main thread, as signals come there. Raises InvalidInput on another one, for no programs, and for an
+    address that cannot be listened on; StreamUsed for a program that ran before.
     """
     if not programs:
         raise InvalidInput("there is nothing to run: name a program")
-    told, forced = Stop(), threading.Event()
-    with handled(told.stop, forced.set), ExitStack() as stack:
+    told, forced = Stop(), Stop()
+    with handled(told.stop, forced.stop), ExitStack() as stack:
         crew = Crew(stale_after)
         where = "no port is listened on"
         if address is not None:
             pages = {"/healthz": crew.alive, "/readyz": crew.ready, "/metrics": _metrics(crew, stack)}
-            probes = stack.enter_context(Probes(address, pages))
+            probes = stack.enter_context(_listening(address, pages))
             where = f"/healthz, /readyz and /metrics are at {_url(address[0], probes.port)}"
-        crew.start(programs)
+        try:
+            crew.start(programs)
+        except BaseException:
+            crew.end(grace, forced)
+            raise
         announce(where)
         while not told.wait(LOOK) and crew.complete:
             pass
@@ -81,17 +84,14 @@ class Crew:
         self._ending = False
 
     def start(self, programs: Sequence[Program[Any, Any]]) -> None:
-        """Start all; the first that fails to start ends the others."""
+        """Start all, or up to the first that fails to start; they are members at once, as nobody is ready before."""
         started: dict[str, RunningController] = {}
         try:
             for name, program in apart((program.name, program) for program in programs).items():
                 started[name] = program.start()
                 logger.info("%s runs", name)
-        except BaseException:
-            for member in started.values():
-                member.stop()
-            raise
-        self.members.update(started)
+        finally:
+            self.members.update(started)
 
     @property
     def complete(self) -> bool:
@@ -115,7 +115,7 @@ class Crew:
             checks += [check_watch(f"{name}: {label}", vitals, within) for label, vitals in others]
         return Answer.of(Report(tuple(checks)))
 
-    def end(self, grace: float, forced: threading.Event) -> int:
+    def end(self, grace: float, forced: Stop) -> int:
         """End all within `grace` seconds, or at once when it is `forced`; returns the exit status."""
         died = [(name, member) for name, member in self.members.items() if not member.healthy]
         for name, _ in died:
@@ -124,7 +124,7 @@ class Crew:
         self._tell_to_end()
         until = time.monotonic() + grace
         running = list(self.members.items())
-        while running and not forced.is_set() and (left := until - time.monotonic()) > 0:
+        while running and not forced.stopped and (left := until - time.monotonic()) > 0:
             _ended(running[0][1], min(left, LOOK))
             running = [(name, member) for name, member in running if not _ended(member, 0)]
         for name, member in died:  # what it died of may be known only now
@@ -138,6 +138,13 @@ class Crew:
         for member in self.members.values():
             with contextlib.suppress(Exception):  # what ended it; it was logged when it did
                 member.stop(timeout=0)
+
+
+def _listening(address: tuple[str, int], pages: dict[str, Page]) -> Probes:
+    try:
+        return Probes(address, pages)
+    except OSError as error:
+        raise InvalidInput(f"port {address[1]} cannot be listened on: {error}; choose another port") from error
 
 
 def _url(host: str, port: int) -> str:
@@ -159,7 +166,13 @@ def _metrics(crew: Crew, stack: ExitStack) -> Page:
     except ModuleNotFoundError:
         return lambda accept: Answer.text(501, NO_METRICS)
     collector = Collector(crew.members)
-    REGISTRY.register(collector)
+    try:
+        REGISTRY.register(collector)
+    except ValueError as error:
+        raise InvalidInput(
+            "a Collector is registered already, and metrics may not be told twice: where controllers are run by "
+            "kubewatch, register yours in a CollectorRegistry of its own"
+        ) from error
     stack.callback(REGISTRY.unregister, collector)
 
     def page(accept: str) -> Answer:

@@ -32,16 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     # Who asks for any port wants to know which, also where nothing is logged.
     announce = _print if arguments.port == 0 else logger.info
-    try:
-        status = supervise(
-            programs,
-            address=(arguments.bind, arguments.port),
-            stale_after=arguments.stale_after,
-            grace=arguments.grace,
-            announce=announce,
-        )
-    except OSError as error:
-        raise InvalidInput(f"port {arguments.port} cannot be listened on: {error}; choose another --port") from error
+    status = supervise(
+        programs,
+        address=(arguments.bind, arguments.port),
+        stale_after=arguments.stale_after,
+        grace=arguments.grace,
+        announce=announce,
+    )
     if status == CUT_OFF:
         logging.shutdown()
         sys.stdout.flush()
@@ -56,6 +53,7 @@ def log_everything(form: str, level: str) -> None:
         JsonFormatter() if form == "json" else Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     logging.basicConfig(handlers=[handler], level=level.upper())
+    logging.getLogger("kubernetes.client.rest").setLevel(logging.INFO)  # below it logs whole answers, also Secrets
 
 
 def _print(message: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPResponse
 
+import backoff
 import pytest
 
+from kubewatch import probes as probes_module
 from kubewatch.health import Check, Report
 from kubewatch.probes import Answer, Probes
 
@@ -79,6 +82,39 @@ def test_a_client_that_says_nothing_holds_up_neither_others_nor_the_end() -> Non
         assert ask(probes.port, "/healthz")[0].status == 200
     assert not set(threading.enumerate()) - before
     silent.close()
+
+
+@backoff.on_predicate(backoff.constant, interval=0.02, jitter=None, max_time=30)
+def wait_until_cut(client: socket.socket, says: bytes) -> bool:
+    """Say something again and again, until the other side has enough of it."""
+    try:
+        client.sendall(says)
+    except OSError:
+        return True
+    return False
+
+
+def test_a_client_that_takes_its_time_is_cut_off_however_busy_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes_module, "PATIENCE", 0.1)
+    with (
+        Probes(("127.0.0.1", 0), {}) as probes,
+        socket.create_connection(("127.0.0.1", probes.port)) as slow,
+    ):
+        slow.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert wait_until_cut(slow, b"x")
+
+
+def test_however_many_say_nothing_who_asks_is_answered_and_threads_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes_module, "MOST", 3)
+    with ExitStack() as stack:
+        probes = stack.enter_context(Probes(("127.0.0.1", 0), {"/healthz": lambda accept: Answer.of(Report())}))
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(("127.0.0.1", probes.port)))
+        assert ask(probes.port, "/healthz")[0].status == 200
+        requests = [thread for thread in threading.enumerate() if thread.name == "kubewatch probes request"]
+        for cut in requests[: -probes_module.MOST]:
+            cut.join(30)
+            assert not cut.is_alive()
 
 
 def test_all_addresses_are_listened_on_by_default() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from kubewatch import Action, Controller, InvalidInput, Object, Program, StreamUsed, WatchStartFailed
 from kubewatch.events import Init
+from kubewatch.probes import Probes
 from kubewatch.supervisor import supervise
 from tests.unit.controller.harness import PATIENCE, Feed, Held, quiet
 from tests.unit.stored import pod
@@ -221,6 +222,39 @@ def test_what_cannot_run_is_refused_before_anything_starts() -> None:
         supervise([once], address=("127.0.0.1", 70_000))
     feed.list(pod("a"))
     assert supervise([program(Feed().list(pod("b")), end), once], address=None) == 0
+
+
+class StartsTooLate(Program[Object, Any]):
+    """Cannot start any more once its context, the reconciler of another, is at work."""
+
+    def start(self) -> Any:
+        assert isinstance(self.context, Held)
+        self.context.next_started()
+        raise StreamUsed("too late")
+
+
+def test_a_program_that_cannot_start_waits_no_longer_than_the_grace_for_what_runs() -> None:
+    held, feed = Held(), Feed()
+    late = StartsTooLate(Controller.for_stream(feed.reflected(), feed.reader), quiet, context=held)
+    with pytest.raises(StreamUsed, match="too late"):
+        supervise([program(Feed().list(pod("a")), held), late], address=None, grace=0.05)
+    held.go()
+
+
+def test_a_port_in_use_is_refused_with_what_to_do() -> None:
+    with Probes(("127.0.0.1", 0), {}) as probes, pytest.raises(InvalidInput, match="in use; choose another port"):
+        supervise([program(Feed())], address=("127.0.0.1", probes.port))
+
+
+def test_metrics_that_the_programs_module_has_registered_are_no_accident() -> None:
+    prometheus = pytest.importorskip("kubewatch.contrib.prometheus", reason="the extra is not installed")
+    registry, collector = prometheus.REGISTRY, prometheus.Collector()
+    registry.register(collector)
+    try:
+        with pytest.raises(InvalidInput, match="a Collector is registered already"):
+            supervise([program(Feed())], address=("127.0.0.1", 0))
+    finally:
+        registry.unregister(collector)
 
 
 def test_a_program_that_cannot_start_ends_those_that_have() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from kubewatch.cli import main
 from kubewatch.cli import run as run_module
 from kubewatch.cli.arguments import parse
 from kubewatch.jsonlog import JsonFormatter
-from kubewatch.supervisor import CUT_OFF
+from kubewatch.supervisor import CUT_OFF, supervise
 
 TEXT = """
 from kubewatch import Action, Api, Controller, Program
@@ -26,7 +27,7 @@ controller = Program(Controller(Api("configmaps")), lambda obj, context: Action.
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    loggers = logging.getLogger(), logging.getLogger("kubewatch")
+    loggers = [logging.getLogger(name) for name in (None, "kubewatch", "kubernetes.client.rest")]
     before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
     yield
     for logger, handlers, level in before:
@@ -106,12 +107,13 @@ def test_what_a_target_raises_is_logged_with_its_traceback(
 def test_a_port_in_use_is_told_with_what_to_do(
     supervised: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def supervise(programs: Any, **more: Any) -> int:
-        raise OSError(98, "Address already in use")
-
     monkeypatch.setattr(run_module, "supervise", supervise)
-    assert main(["run", "shop_of_run"]) == 2
-    assert "Address already in use; choose another --port" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["run", "shop_of_run", "--bind", "127.0.0.1", "--port", str(port)]) == 2
+    assert f"port {port} cannot be listened on: [Errno 98] Address already in use; choose another" in (
+        capsys.readouterr().err
+    )
 
 
 def test_the_process_ends_where_reconciles_were_cut_off(
@@ -123,6 +125,11 @@ def test_the_process_ends_where_reconciles_were_cut_off(
     monkeypatch.setattr(os, "_exit", ended.append)
     main(["run", "shop_of_run"])
     assert ended == [CUT_OFF]
+
+
+def test_the_official_client_logs_no_answers_which_may_be_secrets(supervised: list[dict[str, Any]]) -> None:
+    main(["run", "shop_of_run", "--log-level", "debug"])
+    assert not logging.getLogger("kubernetes.client.rest").isEnabledFor(logging.DEBUG)
 
 
 def test_logs_are_text_or_json_whoever_logs(supervised: list[dict[str, Any]]) -> None:

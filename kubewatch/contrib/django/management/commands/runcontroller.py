@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kubewatch.contrib.django.connections import with_connections
-from kubewatch.contrib.django.management.running import add_address, not_listening
+from kubewatch.contrib.django.management.running import add_address
 from kubewatch.contrib.django.stores import configured
 from kubewatch.errors import InvalidInput
 from kubewatch.program import load
@@ -32,9 +32,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             programs = [with_connections(load(target)) for target in options["targets"]]
-        except InvalidInput as error:
-            raise CommandError(str(error)) from error
-        try:
             status = supervise(
                 programs,
                 address=None if options["port"] is None else (options["bind"], options["port"]),
@@ -42,8 +39,8 @@ class Command(BaseCommand):
                 grace=options["grace"],
                 announce=self._announce,
             )
-        except OSError as error:
-            raise not_listening(options, error) from error
+        except InvalidInput as error:
+            raise CommandError(str(error)) from error
         if status == CUT_OFF:
             # Reconciles still run, on threads that Python might wait for.
             logging.shutdown()
