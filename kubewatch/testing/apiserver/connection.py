@@ -16,6 +16,8 @@ from .wire import USUAL, BodySender, Cut, Request, Response, Silence, Stream, Wi
 _HEAD_LIMIT = 64 * 1024  # bytes
 _RECV = 64 * 1024  # bytes
 _HANDSHAKE_TIMEOUT = 10.0  # seconds
+_TLS_ALERT = 21  # type of record
+_TLS_ALERT_SIZE = 2 + 1 + 16  # bytes: the alert, the record's real type, a tag; no request is so short
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
 Handler = Callable[[Request], "Response | Stream"]
@@ -70,14 +72,14 @@ class Connection:
     def check_hang_up(self) -> bool:
         """Looks at a readable socket; True when it need not be looked at any more."""
         try:
-            peeked = socket.socket.recv(self._sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            peeked = socket.socket.recv(self._sock, 5, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
             peeked = b""
-        if not peeked or isinstance(self._sock, ssl.SSLSocket):  # what TLS clients say during a stream is goodbye
+        if not peeked or (isinstance(self._sock, ssl.SSLSocket) and _is_alert(peeked)):
             self._end_stream()
-        return True
+        return True  # else it is the next request
 
     def drop_in_child(self) -> None:
         """After a fork: gives up the child's copy of the socket, unheard by the client."""
@@ -280,6 +282,11 @@ class Connection:
             self._sock.sendall(data[start : start + size])
             if self._gone.wait(pause):
                 raise Cut
+
+
+def _is_alert(header: bytes) -> bool:
+    """Whether a TLS record, of which this is the header, is an alert: goodbye. In TLS 1.3 its size alone tells."""
+    return header[0] == _TLS_ALERT or int.from_bytes(header[3:5], "big") <= _TLS_ALERT_SIZE
 
 
 def _no_stream() -> Stream:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPSConnection, IncompleteRead
 from pathlib import Path
 from typing import Any
@@ -336,6 +336,29 @@ class TestTls:
             response.close()
             connection.close()
             assert server.wait_for_watches(0)
+
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_a_goodbye_is_told_from_the_next_request(self, version: ssl.TLSVersion) -> None:
+        certificate = str(PKI / "server.pem")
+        context = ssl.create_default_context(cafile=str(PKI / "ca.pem"))
+        context.minimum_version = context.maximum_version = version
+        with ApiServer(tls=(certificate, certificate)) as server:
+            server.faults.add(Fault.drip(10, pause=0.01), verb="list")
+            plain = socket.create_connection(address(server), timeout=PATIENCE)
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as sock:
+                sock.sendall(b"GET /api/v1/configmaps HTTP/1.1\r\n\r\n")
+                answers = sock.recv(1)
+                sock.sendall(b"GET /api/v1/configmaps?watch=true HTTP/1.1\r\n\r\n")
+                while b"chunked" not in answers:
+                    more = sock.recv(65536)
+                    assert more, answers
+                    answers += more
+                assert b"ConfigMapList" in answers
+                assert server.wait_for_watches(1)
+                sock.setblocking(False)
+                with suppress(OSError):  # no answer yet
+                    sock.unwrap()  # says goodbye, and does not hang up
+                assert server.wait_for_watches(0)
 
     def test_a_client_that_does_not_finish_its_handshake_does_not_hold_up_the_end(self) -> None:
         certificate = str(PKI / "server.pem")
