@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from .managed import find_managed_fields
 from .objects import Object, ObjectMeta, PartialObjectMeta
 
 T = TypeVar("T")
@@ -30,32 +31,19 @@ class _Head(msgspec.Struct, gc=False, rename="camel"):
 
 _whole_head = msgspec.json.Decoder(_Head).decode
 
-_MANAGED = b',"managedFields":['
-
-# What it must follow: the end of a value that is no text. Behind a text, it could be a label with a wrong value.
-_ENDS = frozenset(b"}]0123456789el")
-
-# Bytes in which managedFields must begin to be found. In Go's order it comes behind all other metadata.
-REACH = 4096
-
 
 def _head(raw: bytes) -> _Head:
     """Type and metadata of an object, read from its JSON without `managedFields`, which is about half of it.
 
-    They begin where `,"managedFields":[` stands, and end at the next bracket, if no other opens before. In JSON that is
-    so wherever these bytes are. The beginning cannot be in a string, as the first quote in it is not escaped and would
-    end that string, and what follows a string is no letter. Nor can the end: without the piece, what follows would
-    begin outside of a string, and in truth begins within one and ends outside, and so would have one quote too many,
-    and not be read. All else is looked at, so that a key that is there twice counts as ever.
+    All else is looked at, so that a key that is there twice counts as ever.
     """
-    start = raw.find(_MANAGED, 0, REACH)
-    if start > 0 and raw[start - 1] in _ENDS:
-        end = raw.find(b"]", start)
-        if end > 0 and raw.find(b"[", start + len(_MANAGED), end) < 0:
-            try:
-                return _whole_head(raw[:start] + raw[end + 1 :])
-            except (msgspec.MsgspecError, RecursionError):
-                pass  # it says more of what is wrong, if anything is, when it sees all
+    managed = find_managed_fields(raw)
+    if managed is not None:
+        start, end = managed
+        try:
+            return _whole_head(raw[:start] + raw[end:])
+        except (msgspec.MsgspecError, RecursionError):
+            pass  # it says more of what is wrong, if anything is, when it sees all
     return _whole_head(raw)
 
 

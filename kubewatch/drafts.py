@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import InvalidInput
-from .fields import Fields, HiddenFields, MutableFields, cut, encode
+from .errors import InvalidInput, Unreadable
+from .fields import Fields, HiddenFields, Level, MutableFields, cut, encode, open_level
+from .managed import find_managed_fields
 from .objects import SECRET, ObjectMeta, _Kept, decode_meta
 from .prune import Prune
 
@@ -84,6 +85,8 @@ class Draft(MutableFields):
         return value
 
 
+_METADATA = b'"metadata":'
+
 # What a store keeps objects under, and what relates them to others.
 _KNOWN_BY = ("name", "namespace", "uid", "resource_version", "owner_references")
 
@@ -116,12 +119,49 @@ def modified(obj: T, change: Callable[[Any], object]) -> T:
 
 def _pruned(obj: K, prune: Prune) -> K:
     # No draft is needed, as no path leads to what an object is known by.
-    level, meta = obj._split(), obj.metadata
-    for path in prune.paths:
+    level, meta = _unmanaged(obj) if prune.managed_fields else None, obj.metadata
+    paths = prune.paths if level is None else prune.other_paths
+    level = level or obj._split()
+    for path in paths:
         cut(level, path)
     if prune.of_metadata:
         meta = _changed_metadata(obj, level["metadata"])
     return type(obj)(encode(level), meta, obj.api_version, obj.kind)
+
+
+def _unmanaged(obj: _Kept) -> Level | None:
+    """The first level, the metadata in it without managedFields; None where finding these takes a closer look."""
+    found = find_managed_fields(obj._raw)
+    if found is None:
+        return None
+    at, end = found
+    rest = obj._raw[:at] + obj._raw[end:]
+    try:
+        level = obj._split(rest)
+    except Unreadable:
+        return None
+    # Only if they were a member of the metadata, and not of something in them or elsewhere, and of those that count.
+    begin = rest.find(_METADATA, 0, at) + len(_METADATA)
+    meta = bytes(level["metadata"])
+    last = begin + len(meta) - 1  # the brace that closes them
+    ours = rest.startswith(meta, begin) and _opens_metadata(rest[:begin])
+    member = at == last or (at < last and _is_json(rest[begin:at] + b"}"))
+    twice = b"managedFields" in meta or b"\\" in meta  # maybe, spelled with an escape
+    return level if ours and member and not twice else None
+
+
+@lru_cache(maxsize=256)
+def _opens_metadata(text: bytes) -> bool:
+    """Whether `text`, which ends in `"metadata":`, is the beginning of an object of which that is a member."""
+    return _is_json(text + b"{}}")
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        open_level(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
 
 
 def _changed_metadata(obj: _Kept, opened: Any) -> ObjectMeta:

@@ -124,15 +124,17 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
             self.kind, meta.name, meta.namespace, self.api_version, meta.resource_version or None, meta.uid or None
         )
 
-    def _split(self) -> Level:
+    def _split(self, raw: bytes | None = None) -> Level:
+        """The first level; `raw` is the JSON without what is not wanted of it."""
+        raw = self._raw if raw is None else raw
         # What was skipped when the object was decoded is JSON, but not yet known to be text.
-        if not self._raw.isascii():
+        if not raw.isascii():
             try:
-                self._raw.decode()
+                raw.decode()
             except UnicodeDecodeError as error:
                 raise self._unreadable(f"{error.reason} at byte {error.start}, which is no UTF-8") from None
         try:
-            level = open_level(self._raw)
+            level = open_level(raw)
         except (msgspec.MsgspecError, RecursionError) as error:  # in managedFields, which was not looked at
             raise self._unreadable(error) from None
         # Items of a typed list carry no apiVersion and kind, and metadata answers carry another kind: ours count.

@@ -18,6 +18,8 @@ _STEP = re.compile(r"""(?:^\.?|\.)(?P<name>[^.,\s\[\]'"]+)|\[(?P<quote>['"]?)(?P
 # Where the classes of models keep the names of their fields: msgspec, pydantic and official models, dataclasses.
 _FIELDS = ("__struct_fields__", "model_fields", "openapi_types", "__dataclass_fields__")
 
+_MANAGED_FIELDS = ("metadata", "managedFields")
+
 # What every object is told apart by, stored under and related by.
 _KEPT = frozenset({"name", "namespace", "resourceVersion", "uid", "ownerReferences"})
 _METADATA = _KEPT | {
@@ -37,12 +39,15 @@ _METADATA = _KEPT | {
 class Prune:
     """What `prune` gives: a function of an object. `paths` are those of the fields that it cuts.
 
-    `of_metadata` says whether some are in the metadata, but for all of managedFields, which nobody decodes.
+    `managed_fields` says whether those of the metadata are among them, which nobody decodes, and `of_metadata` whether
+    others of the metadata are; `other_paths` are all but that of managedFields.
     """
 
     def __init__(self, paths: tuple[Path, ...], name: str) -> None:
         self.paths = paths
-        self.of_metadata = any(path[0] == "metadata" and path[1:] != ("managedFields",) for path in paths)
+        self.other_paths = tuple(path for path in paths if path != _MANAGED_FIELDS)
+        self.managed_fields = self.other_paths != paths
+        self.of_metadata = any(path[0] == "metadata" for path in self.other_paths)
         self.__name__ = name
 
     def __call__(self, obj: Any) -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from kubewatch.config import Config
 from kubewatch.decode import checking, decode_frame, decode_object, decode_partial
+from kubewatch.drafts import modified
 from kubewatch.errors import Unreadable
 from kubewatch.machine import Machine
 from kubewatch.objects import Object, ObjectMeta, PartialObjectMeta
+from kubewatch.prune import prune
 from kubewatch.vitals import Vitals
 
 from .stub_source import StubSource
@@ -94,7 +96,24 @@ mixed = st.lists(
     ),
     max_size=5,
 ).map(Pairs)
-documents = st.one_of(alone, typed, custom, mixed)
+# As servers write them: each with managedFields, behind what is no text, and seldom with a bracket in them.
+entries = st.lists(
+    st.tuples(st.sampled_from(["manager", "f:a", "f:b"]), st.one_of(st.just(Pairs()), texts)), max_size=3
+)
+usual = st.builds(
+    lambda before, entry, behind, rest: Pairs(
+        [
+            ("kind", "Pod"),
+            ("metadata", Pairs([*before, ("generation", 1), ("managedFields", [Pairs(entry)]), *behind])),
+            *rest,
+        ]
+    ),
+    anyhow,
+    entries,
+    st.one_of(st.just(Pairs()), anyhow),
+    st.lists(st.tuples(st.sampled_from(["spec", "metadata"]), values), max_size=1),
+)
+documents = st.one_of(usual, alone, typed, custom, mixed)
 
 STYLES = [(",", ":"), (", ", ": "), (" , ", " : "), (",\n ", ":\t")]
 
@@ -163,6 +182,54 @@ def test_metadata_and_type_are_those_of_the_whole_document(
         obj = decode(raw, "", "")
         rest = {key: value for key, value in json.loads(raw).items() if key not in ("apiVersion", "kind")}
         assert obj.to_dict() == {"apiVersion": obj.api_version, "kind": obj.kind, **rest}
+
+
+@pytest.mark.parametrize("paths", [["metadata.managedFields"], ["status", "metadata.managedFields", "spec.name"]])
+@given(documents, st.sampled_from(STYLES), st.booleans())
+@example(Pairs([("metadata", Pairs([("generation", 1), ("managedFields", [])])), ("status", 1)]), STYLES[0], False)
+@example(Pairs([("metadata", Pairs([("generation", 1), ("managedFields", []), ("name", "a")]))]), STYLES[0], False)
+@example(
+    Pairs(
+        [
+            ("metadata", Pairs([("generation", 1)])),
+            ("spec", Pairs([("metadata", Pairs([("generation", 1), ("managedFields", [])]))])),
+        ]
+    ),
+    STYLES[0],
+    False,
+)
+@example(
+    Pairs([("metadata", Pairs([("generation", 1), ("managedFields", []), ("name", "a"), ("managedFields", [])]))]),
+    STYLES[0],
+    False,
+)
+@example(
+    Pairs(
+        [
+            ("metadata", Pairs([("generation", 1), ("managedFields", [])])),
+            ("metadata", Pairs([("generation", 1), ("managedFields", [1])])),
+        ]
+    ),
+    STYLES[0],
+    False,
+)
+@example(
+    Pairs([("metadata", Pairs([("other", Pairs([("generation", 1), ("managedFields", [])])), ("name", "a")]))]),
+    STYLES[0],
+    False,
+)
+def test_pruning_takes_what_it_names_and_nothing_else(
+    paths: list[str], document: Pairs, style: tuple[str, str], ascii_only: bool
+) -> None:
+    raw = written(document, style, ascii_only).encode("utf-8", "surrogatepass")
+    if not _is_text(raw) or found(decode_object, raw) is None:
+        return
+    obj = decode_object(raw, "v1", "Foo")
+    pruned = modified(obj, prune(*paths))
+    wanted = obj.to_dict()
+    prune(*paths)(wanted)
+    assert pruned.to_dict() == wanted
+    assert pruned.metadata == obj.metadata
 
 
 REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
