@@ -51,8 +51,10 @@ class Freshness:
         self._settled = Latch()  # opens when ready, and when it never will be
         self.closed = False
         self._stop: Stop | None = None
-        # While a relist is under way: when the content was last known to be current. It is no fresher than that.
+        # While a relist is under way: when the content was last known to be current, and its version then. It is no
+        # fresher than that.
         self._current_at: float | None = None
+        self._current_version: str | None = None
 
     # The stream's side
 
@@ -68,6 +70,7 @@ class Freshness:
         """From now on the content ages, however much the server says."""
         if not self.relisting and self.vitals is not None:
             self._current_at = self.vitals.heard_at
+            self._current_version = self.vitals.resource_version
         self.relisting = True
 
     def finish_list(self) -> None:
@@ -93,6 +96,13 @@ class Freshness:
     def age(self) -> float:
         """Seconds since the server was last heard from; infinite when it never was."""
         return self.vitals.age if self.vitals is not None else math.inf
+
+    @property
+    def resource_version(self) -> str | None:
+        """The version up to which the content has everything; None before the first list."""
+        # Read first: the stream has it a moment before the content.
+        version = self.vitals.resource_version if self.vitals is not None else None
+        return self._current_version if self.relisting else version if self.ready else None
 
     def is_live(self, within: float) -> bool:
         """Whether the content is what the server had at most `within` seconds ago."""
@@ -149,7 +159,7 @@ class Freshness:
         if self.vitals is not None and self.vitals.failing:
             notes.append(f"failing: {type(self.vitals.last_error).__name__}")
         if self.vitals is not None and self.vitals.dropped:
-            notes.append(f"{self.vitals.dropped} not decoded")
+            notes.append(f"{self.vitals.dropped} left out")
         return ", ".join(notes)
 
     def _why(self) -> str:

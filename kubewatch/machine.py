@@ -349,7 +349,6 @@ class Machine(Generic[T]):
     def _undecodable(self, raw: bytes, error: Exception) -> DecodeFailed:
         """The item for an object that does not decode. It is no failure of the watch, which goes on."""
         failure = undecodable(self._source.kind, raw, error)
-        self.vitals.dropped += 1
         self.vitals.undecodable += 1
         self.vitals.last_error = failure
         where = {"namespace": failure.namespace, "object_name": failure.object_name}

@@ -191,11 +191,11 @@ class Store(Generic[T]):
     @property
     def resource_version(self) -> str | None:
         """The version up to which everything was seen; None before the first list."""
-        return self._fresh.vitals.resource_version if self._fresh.vitals is not None else None
+        return self._fresh.resource_version
 
     @property
     def dropped(self) -> int:
-        """How many objects of the stream could not be decoded; of these the store holds an older state, or none."""
+        """How many objects of the stream could not be read, or modified: the store holds an older state, or none."""
         return self._fresh.vitals.dropped if self._fresh.vitals is not None else 0
 
     @property

@@ -14,11 +14,12 @@ class Vitals:
 
     - `heard_at`: when the server was last heard from, on `clock` (seconds, monotonic); None before the first answer. A
       page, an event and a bookmark count; an error answer does not.
-    - `resource_version`: the version up to which everything was seen; None before the first list is complete.
+    - `resource_version`: the version up to which everything was handed on, but for the `InitDone` of a list that is
+      complete: that is handed on right after. None before the first list is complete.
     - `last_error`: the newest `WatchError`; `failing` says whether nothing good came since.
     - `restarts`: how often the watch began anew, by cause (`closed`, `idle`, `expired`, `failed`, …).
-    - `dropped`: objects that could not be decoded, or that a function given to `modify` failed on.
-    - `undecodable`: those of them that could not be decoded.
+    - `undecodable`: objects that could not be decoded; `unmodified`: those that a function given to `modify` failed on;
+      `dropped`: both.
     - `on_bookmark`: called with the version of each bookmark, on the stream's thread, when all before it was handed on.
     - `remaining`: objects of the list under way that are behind its newest page; None where the server does not say.
     """
@@ -30,8 +31,8 @@ class Vitals:
         self.last_error: WatchError | None = None
         self.failing = False
         self.restarts: Counter[str] = Counter()
-        self.dropped = 0
         self.undecodable = 0
+        self.unmodified = 0
         self.on_bookmark: Callable[[str], object] | None = None
         self.remaining: int | None = None
 
@@ -43,6 +44,11 @@ class Vitals:
         """Note an error."""
         self.last_error = error
         self.failing = True
+
+    @property
+    def dropped(self) -> int:
+        """Objects that were left out, for whatever reason."""
+        return self.undecodable + self.unmodified
 
     @property
     def age(self) -> float:

@@ -176,12 +176,12 @@ def _told_of_watches(watches: Mapping[_Name, Vitals]) -> Iterator[Metric]:
     )
     for name, vitals in watches.items():
         failing.add_metric(name, vitals.failing)
-        age.add_metric(name, vitals.age)
+        if vitals.heard_at is not None or vitals.failing:  # else it is none of a server, or has just begun
+            age.add_metric(name, vitals.age)
         for cause, count in {**_CAUSES, **vitals.restarts}.items():
             restarts.add_metric([*name, cause], count)
-        undecodable = vitals.undecodable
-        dropped.add_metric([*name, "undecodable"], undecodable)
-        dropped.add_metric([*name, "modify"], max(0, vitals.dropped - undecodable))
+        dropped.add_metric([*name, "undecodable"], vitals.undecodable)
+        dropped.add_metric([*name, "modify"], vitals.unmodified)
     return iter((failing, age, restarts, dropped))
 
 

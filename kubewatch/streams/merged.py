@@ -74,12 +74,12 @@ class JointVitals(Vitals):
             return next((vitals.last_error for vitals in by_failing if vitals.last_error), None)
         if name == "restarts":
             return sum((vitals.restarts for vitals in members), Counter())
-        if name in ("dropped", "undecodable"):
+        if name in ("undecodable", "unmodified"):
             return sum(getattr(vitals, name) for vitals in members)
         if name == "remaining":
             known = [vitals.remaining for vitals in members if vitals.remaining is not None]
             return sum(known) if known else None
-        if name == "resource_version":
+        if name in ("resource_version", "on_bookmark"):
             return None  # several collections have no version in common
         raise AttributeError(name)
 

@@ -29,7 +29,7 @@ def modify(items: InBand, change: Callable[[Any], object], vitals: Vitals | None
                 except Exception as error:
                     failure = function_failed("modify", change, item.object, error)
                     if vitals is not None and kind is not Delete:
-                        vitals.dropped += 1
+                        vitals.unmodified += 1
                         vitals.last_error = failure
                     yield failure
                     if kind is not Delete:

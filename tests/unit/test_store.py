@@ -548,6 +548,22 @@ def test_age_is_seconds_since_the_server_was_last_heard_from(followed: Followed)
     assert followed.reader.resource_version == "7"
 
 
+def test_a_version_is_claimed_when_the_store_has_it_and_not_before(followed: Followed) -> None:
+    followed.writer.apply(Init())
+    followed.vitals.resource_version = "5"  # the last page was handed on, and is on its way
+    assert followed.reader.resource_version is None
+    followed.writer.apply(InitDone())
+    assert followed.reader.resource_version == "5"
+    followed.vitals.resource_version = "6"  # of a live event
+    for _ in range(2):  # the first list breaks off
+        followed.writer.apply(Init())
+        assert followed.reader.resource_version == "6"
+    followed.vitals.resource_version = "9"
+    assert followed.reader.resource_version == "6"
+    followed.writer.apply(InitDone())
+    assert followed.reader.resource_version == "9"
+
+
 def test_a_store_that_no_server_fills_has_heard_of_none() -> None:
     reader, writer = store()
     fill(writer, pod("web"))
@@ -620,9 +636,10 @@ def test_a_store_is_never_wrong_without_saying_so(followed: Followed, end: str) 
 def test_objects_that_did_not_decode_show_in_the_store(followed: Followed) -> None:
     """Pain 16: of such an object the store holds an older state or none, and says that there are such."""
     followed.list(pod("web"))
-    followed.vitals.dropped += 2
+    followed.vitals.undecodable += 1
+    followed.vitals.unmodified += 1
     assert followed.reader.dropped == 2
-    assert "2 not decoded" in repr(followed.reader)
+    assert "2 left out" in repr(followed.reader)
 
 
 def test_the_text_form_says_how_the_store_stands(followed: Followed) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry  # after what skips these tests 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from kubewatch import Action, Controller, Object, store
+from kubewatch import Action, Controller, Object, WatchStartFailed, store
 from kubewatch.contrib.prometheus import Collector, exposition
 from kubewatch.controller import RunningController
 from kubewatch.testing import FakeClock
@@ -107,7 +107,7 @@ def test_a_controller_says_whether_it_is_ready_and_whether_it_is_healthy() -> No
 def test_watches_are_told_with_their_restarts_by_cause_and_with_what_they_left_out() -> None:
     feed, owned = Feed().list(), Feed("owned")
     feed.vitals.restarts["closed"] += 2
-    feed.vitals.dropped, feed.vitals.undecodable, feed.vitals.failing = 5, 3, True
+    feed.vitals.undecodable, feed.vitals.unmodified, feed.vitals.failing = 3, 2, True
     controller = Controller.for_stream(feed.reflected(), feed.reader).owns_stream(owned.touched())
     with controller.start(quiet) as shop:
         told = scraped(Collector({"shop": shop}))
@@ -116,6 +116,16 @@ def test_watches_are_told_with_their_restarts_by_cause_and_with_what_they_left_o
     assert told["kubewatch_watch_restarts_total", "closed", "shop", "owned"] == 0
     assert told["kubewatch_watch_dropped_objects_total", "undecodable", "shop", "pods"] == 3
     assert told["kubewatch_watch_dropped_objects_total", "modify", "shop", "pods"] == 2
+
+
+def test_a_stream_of_no_server_has_no_age_that_an_alert_could_mind() -> None:
+    feed, own, refused = Feed().list(), Feed("own"), Feed("refused")
+    refused.vitals.failed(WatchStartFailed("forbidden"))
+    controller = Controller.for_stream(feed.reflected(), feed.reader)
+    with controller.owns_stream(own.touched()).owns_stream(refused.touched()).start(quiet) as shop:
+        told = scraped(Collector({"shop": shop}))
+    assert ("kubewatch_watch_age_seconds", "shop", "own") not in told
+    assert told["kubewatch_watch_age_seconds", "shop", "refused"] == float("inf")
 
 
 def test_stores_are_told_with_their_size_and_age() -> None:

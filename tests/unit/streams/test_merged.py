@@ -309,7 +309,7 @@ def test_its_vitals_are_those_of_all_inputs() -> None:
     assert (vitals.failing, vitals.last_error) == (True, error)
     first.restarts["closed"] += 2
     second.restarts["closed"] += 1
-    first.dropped = 3
+    first.undecodable, second.unmodified = 2, 1
     assert (vitals.restarts["closed"], vitals.dropped) == (3, 3)
     assert vitals.remaining is None
     first.remaining, second.remaining = 3, 4

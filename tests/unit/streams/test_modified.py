@@ -79,7 +79,7 @@ def test_an_object_that_a_store_will_lack_is_counted() -> None:
     """A store is not wrong without saying so."""
     stream = EventStream([Apply(pod("b")), Apply(pod("c"))]).modify(fail_on_b)
     error = next(stream.in_band())
-    assert (stream.vitals.dropped, stream.vitals.last_error) == (1, error)
+    assert (stream.vitals.dropped, stream.vitals.unmodified, stream.vitals.last_error) == (1, 1, error)
 
 
 def test_an_object_that_a_decoded_stream_passes_over_is_no_loss_to_a_store() -> None:
