@@ -70,11 +70,9 @@ class TestStarting:
         assert len(threads_of(pods)) == 1
 
     def test_after_start_a_read_never_waits(self, follow: Callable[..., Pods]) -> None:
-        gate = threading.Event()
         source: StubSource[Object] = StubSource([Unreachable("down")])
         pods = follow(source).start()
         assert pods.state() == []
-        gate.set()
 
     def test_the_first_read_of_one_that_nobody_started_starts_it_and_waits(self, follow: Callable[..., Pods]) -> None:
         assert follow(web()).get("web-0", "default") is not None
