@@ -77,13 +77,13 @@ def read_options(
     options = ListOptions(
         labels=parse_labels(query.get("labelSelector", "")),
         fields=parse_fields(query.get("fieldSelector", ""), lambda label: _supported_field(resource, label)),
-        limit=max(_number(query, "limit") or 0, 0),
+        limit=max(number(query, "limit") or 0, 0),
         continue_=query.get("continue", ""),
         version=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
         watch=watch,
         bookmarks=is_true(query.get("allowWatchBookmarks")),
-        timeout=_number(query, "timeoutSeconds"),
+        timeout=number(query, "timeoutSeconds"),
         initial_events=is_true(query["sendInitialEvents"]) if "sendInitialEvents" in query else None,
     )
     causes = _watch_causes(options, initial_events_known) if watch else _list_causes(options)
@@ -92,7 +92,8 @@ def read_options(
     return options
 
 
-def _number(query: Mapping[str, str], name: str) -> int | None:
+def number(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter that is a number; None for none. Raises a 400 ``ApiError`` for anything else."""
     text = query.get(name, "")
     if not text:
         return None

@@ -14,7 +14,7 @@ from .deletion import DeleteOptions
 from .discovery import SUBRESOURCE_KINDS
 from .forms import renderer_for
 from .kinds import Resource
-from .listing import list_page, read_options
+from .listing import list_page, number, read_options
 from .protobuf_wire import Malformed
 from .render import Renderer, WholeRenderer
 from .routes import Route, is_true
@@ -24,6 +24,7 @@ from .wire import Request, Response
 
 Json = dict[str, Any]
 
+_BODY_LIMIT = 3 << 20  # bytes
 _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -40,6 +41,8 @@ class Writes:
         self._cluster = cluster
 
     def answer(self, request: Request, route: Route) -> Response:
+        if len(request.body) > _BODY_LIMIT:
+            raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {_BODY_LIMIT}")
         if route.subresource in _SPECIAL:
             return self._special(request, route)
         if route.resource.verbs == ("create",):
@@ -242,14 +245,18 @@ def _delete_options(request: Request) -> DeleteOptions:
     if not isinstance(body, dict):
         raise bad_request("the body is no DeleteOptions object")
     preconditions = body.get("preconditions") or {}
-    grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
+    grace = body.get("gracePeriodSeconds", number(query, "gracePeriodSeconds"))
+    if not isinstance(grace, int | None):
+        raise bad_request(
+            "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64"
+        )
     dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
     return DeleteOptions(
         dry_run=any(_dry_run(value, "DeleteOptions") for value in dry_run),
         uid=preconditions.get("uid") or "",
         resource_version=preconditions.get("resourceVersion") or "",
         propagation=_propagation(body, query),
-        grace_seconds=None if grace in (None, "") else int(grace),
+        grace_seconds=grace,
     )
 
 
