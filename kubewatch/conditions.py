@@ -185,7 +185,10 @@ def is_ingress_provisioned(ingress: Any) -> bool:
 
 def whole(obj: Any) -> Any:
     """An object of whatever class as one that reads as in YAML."""
-    return obj if isinstance(obj, (Object, PartialObjectMeta)) else decode_object(to_json(obj))
+    if isinstance(obj, (Object, PartialObjectMeta)):
+        return obj
+    # Items of official lists say in their class alone what they are.
+    return decode_object(to_json(obj), kind=type(obj).__name__.removeprefix("V1"))
 
 
 def conditions_of(obj: Any) -> list[Fields]:

@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from kubernetes.client import V1ObjectMeta, V1Pod, V1PodStatus
+from kubernetes.client import (
+    V1Deployment,
+    V1DeploymentSpec,
+    V1DeploymentStatus,
+    V1LabelSelector,
+    V1ObjectMeta,
+    V1Pod,
+    V1PodStatus,
+    V1PodTemplateSpec,
+)
 
 from kubewatch import InvalidInput, Object, conditions
 from kubewatch.conditions import Condition
@@ -210,6 +219,16 @@ def test_conditions_read_official_models_and_plain_dicts_too() -> None:
     assert conditions.is_pod_running(model)
     assert not conditions.is_deleted("u-1")(model)
     assert conditions.is_pod_running({"metadata": {"name": "web"}, "status": {"phase": "Running"}})
+
+
+def test_an_item_of_an_official_list_is_of_the_kind_that_its_class_says() -> None:
+    """It has neither kind nor apiVersion."""
+    template = V1PodTemplateSpec(metadata=V1ObjectMeta(labels={"app": "web"}))
+    spec = V1DeploymentSpec(replicas=1, selector=V1LabelSelector(match_labels={"app": "web"}), template=template)
+    status = V1DeploymentStatus(replicas=1, updated_replicas=1, available_replicas=1)
+    assert conditions.is_rolled_out(V1Deployment(metadata=V1ObjectMeta(name="web"), spec=spec, status=status))
+    with pytest.raises(InvalidInput, match="a dict is not rolled out"):
+        conditions.is_rolled_out({"metadata": {"name": "web"}})
 
 
 def test_metadata_alone_cannot_say_what_a_status_is() -> None:
