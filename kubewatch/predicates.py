@@ -138,7 +138,7 @@ def _value(mapping: Mapping[str, str] | None) -> Hashable:
     if not mapping:
         return ()
     members = tuple(sorted(mapping.items()))
-    if sum(len(key) + len(value) for key, value in members) <= KEPT_AS_IT_IS:
+    if sum(map(len, mapping)) + sum(map(len, mapping.values())) <= KEPT_AS_IT_IS:
         return members
     from hashlib import blake2b  # with OpenSSL behind it: slow to import, for what most never need
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import closing
 from typing import Any
 
@@ -40,9 +39,8 @@ def predicate_filter(
     `maxsize` objects that were sighted last. Objects are told apart by name, namespace and uid: what was deleted and
     made again is another object. Where `predicate` raises, the error takes the object's place.
     """
-    # Each sighting counts anew for the TTL, so the least recently sighted is the first to expire: an LRU cache is all
-    # it takes, at a fifth of a TTLCache's time.
-    sightings: LRUCache[_Key, _Sighting] = LRUCache(maxsize or math.inf)
+    # Where all are remembered, their order does not matter, and to keep it took half of the time.
+    sightings: MutableMapping[_Key, _Sighting] = {} if maxsize is None else LRUCache(maxsize)
     purge_at = timer() + ttl
     value_of = predicate.function
     with closing(objects):
@@ -71,7 +69,7 @@ def predicate_filter(
             meta = obj.metadata if type(obj) is Object else _meta_of(obj)  # the usual kind is quicker to ask
             key = meta.name, meta.namespace, meta.uid
             now = timer()
-            if now >= purge_at:
+            if now >= purge_at and maxsize is None:  # else it is bounded anyway
                 _purge(sightings, now - ttl)
                 purge_at = now + ttl
             try:
@@ -80,10 +78,11 @@ def predicate_filter(
                 sightings[key] = _Sighting(value, now)
                 yield item
                 continue
-            repeated = sighting.value == value and now - sighting.at < ttl
-            sighting.value = value
-            sighting.at = now
-            if not repeated:
+            seen_at, sighting.at = sighting.at, now
+            if sighting.value != value:
+                sighting.value = value
+                yield item
+            elif now - seen_at >= ttl:
                 yield item
 
 
@@ -97,9 +96,6 @@ def _meta_of(obj: Any) -> ObjectMeta:
         ) from error
 
 
-def _purge(sightings: LRUCache[_Key, _Sighting], expired: float) -> None:
-    while sightings:
-        key, sighting = sightings.popitem()
-        if sighting.at > expired:
-            sightings[key] = sighting
-            return
+def _purge(sightings: MutableMapping[_Key, _Sighting], expired: float) -> None:
+    for key in [key for key, sighting in sightings.items() if sighting.at <= expired]:
+        del sightings[key]
