@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -29,6 +33,14 @@ def test_the_fixtures_are_there_without_any_import_and_say_what_they_are(pyteste
     told.stdout.fnmatch_lines(["kube_api *", "*embedded API server*"])
     for name in ("kube_api_real", "kube_server", "drive"):
         told.stdout.fnmatch_lines([f"{name} *"])
+
+
+def test_who_tests_something_else_pays_nothing_for_it() -> None:
+    """Every run of pytest where kubewatch is installed imports the plugin."""
+    (entry,) = entry_points(group="pytest11", name="kubewatch")
+    code = f"import sys, pytest; before = set(sys.modules); import {entry.value}; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert loaded.stdout.split() == ["kubewatch_pytest"]
 
 
 def test_a_controller_is_driven_through_hours_in_no_time(pytester: pytest.Pytester) -> None:

@@ -10,6 +10,8 @@ Installed with kubewatch, found by pytest by itself:
 - `kube_api_real`: a real kube-apiserver with its etcd, one for the whole session; skips where there is none.
 - `kube_server`: the embedded server, or with `pytest --kube-real` the real one, for tests that are to pass on both.
 - `drive`: runs a controller until it is idle, on a clock that stands still.
+
+It stands beside the package, as importing `kubewatch` takes 80 ms, and every run of pytest imports this.
 """
 
 from __future__ import annotations
@@ -22,10 +24,7 @@ import pytest
 
 if TYPE_CHECKING:
     from kubewatch.program import Program
-
-    from .driver import ControllerDriver
-    from .envtest import EnvTest
-    from .handle import ApiServer
+    from kubewatch.testing import ApiServer, ControllerDriver, EnvTest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def kube_api() -> Iterator[ApiServer]:
     """An embedded API server of the test's own, empty but for the usual namespaces; stopped after the test."""
-    from .handle import ApiServer
+    from kubewatch.testing import ApiServer
 
     with ApiServer() as server:
         yield server
@@ -49,7 +48,7 @@ def kube_api() -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def kube_api_real() -> Iterator[EnvTest]:
     """A real kube-apiserver with its etcd, one for the whole session; skips, and says why, where there is none."""
-    from .envtest import EnvTest, EnvTestUnavailable
+    from kubewatch.testing.envtest import EnvTest, EnvTestUnavailable
 
     try:
         server = EnvTest().start()
@@ -75,7 +74,7 @@ def drive(request: pytest.FixtureRequest) -> Iterator[Callable[[Program[Any, Any
 
     The server is the one that the test asks for: `kube_api`, `kube_api_real`, or else `kube_server`.
     """
-    from .driver import ControllerDriver
+    from kubewatch.testing import ControllerDriver
 
     asked = [name for name in ("kube_api", "kube_api_real") if name in request.fixturenames]
     server = request.getfixturevalue(asked[0] if asked else "kube_server")
