@@ -65,6 +65,19 @@ class Ticket(models.Model):
     deployment = models.ForeignKey(Deployment, models.PROTECT)
 
 
+class Note(models.Model):
+    """About a deployment, which must be there when a transaction ends."""
+
+    deployment = models.ForeignKey(Deployment, models.DO_NOTHING)
+
+
+class Volume(models.Model):
+    """Known by its uid, which is no text here; with a column that nobody reflects."""
+
+    uid = models.UUIDField(unique=True)
+    owner = models.CharField(max_length=20, default="nobody")
+
+
 class Loose(models.Model):
     """With nothing that tells its rows apart."""
 

@@ -113,7 +113,8 @@ def reflect_model(
     Nothing is requested, and no thread is started. Raises InvalidInput for what cannot work.
     """
     _check_model(model)
-    places = _by_column(model, key, "key")
+    # The namespace first, as rows are deleted by it.
+    places = dict(sorted(_by_column(model, key, "key").items(), key=lambda item: item[1] != "metadata.namespace"))
     getters = {column: _getter(column, get) for column, get in _by_column(model, fields, "fields").items()}
     values = _by_column(model, scope or {}, "scope")
     _check_key(model, places, getters, values)

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 from django.db.models import QuerySet
 
 from .changes import Batch, Mark
@@ -38,6 +38,11 @@ class Rows:
         # Of fields that say when a row was written, as bulk_create leaves them alone in rows that exist.
         written = [field.attname for field in self._model._meta.concrete_fields if getattr(field, "auto_now", False)]
         self._updated = [*reflection.fields, *(column for column in written if column not in self._columns)]
+        # Tables with foreign keys that a row of ours may break.
+        fields = self._model._meta.get_fields(include_hidden=True)
+        pointing = [field.related_model for field in fields if field.auto_created and field.related_model]
+        self._tables = [model._meta.db_table for model in (self._model, *pointing)]
+        self._early = False  # whether constraints are looked at after each statement
         self.refused = 0  # rows that the database refused
 
     def write(self, batch: Batch, heard_at: datetime | None) -> None:
@@ -45,6 +50,16 @@ class Rows:
 
         A row that the database refuses is logged, counted, and left as it was; the others are not held up.
         """
+        try:
+            self._write(batch, heard_at)
+        except IntegrityError:  # said when all was written, and of no row: such constraints are looked at when it ends
+            self._early = True
+            try:
+                self._write(batch, heard_at)
+            finally:
+                self._early = False
+
+    def _write(self, batch: Batch, heard_at: datetime | None) -> None:
         with transaction.atomic(using=self._database):
             self._stamp(heard_at)
             if batch.whole:
@@ -67,7 +82,7 @@ class Rows:
         gone: list[Any] = []
         size = len(self._reflection.key)
         for pk, *values in self._there().values_list("pk", *self._columns):
-            key = tuple(values[:size])
+            key = tuple(map(str, values[:size]))  # a uid may be a UUID here
             there[key] = tuple(values[size:])
             if rows.get(key, Mark.GONE) is Mark.GONE:
                 gone.append(pk)
@@ -118,6 +133,8 @@ class Rows:
         try:
             with transaction.atomic(using=self._database):
                 write(items)
+                if self._early:
+                    connections[self._database].check_constraints(self._tables)
         except REFUSED as error:
             if len(items) == 1:
                 self.refused += 1

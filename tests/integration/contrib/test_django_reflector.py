@@ -19,12 +19,12 @@ from django.db import OperationalError, connections
 
 import tests.djangosite.setup  # noqa: F401
 from kubewatch.contrib.django import Reflection, reflect_model, reflector
-from kubewatch.contrib.django.changes import Batch
+from kubewatch.contrib.django.changes import Batch, Mark
 from kubewatch.contrib.django.models import ReflectionState
 from kubewatch.contrib.django.reflector import Reflector
 from kubewatch.contrib.django.rows import Rows
 from tests.djangosite.databases import added, emptied, wait_for
-from tests.djangosite.models import Deployment, Machine, Node
+from tests.djangosite.models import Deployment, Machine, Node, Note
 from tests.postgres import Postgres
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -190,6 +190,21 @@ def test_a_row_that_the_database_refuses_holds_up_no_other(
         wait_for(lambda: stored(database) == {"a": 1, "long": 1, "z": 1})
     assert running.left_out == 2
     assert "refuses the row of default/long, which stays as it was: DataError: value too long" in caplog.text
+
+
+def test_what_a_database_refuses_only_when_a_transaction_ends_holds_up_no_other_row(
+    kube_api: ApiServer, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = Rows(deployments(kube_api, database))
+    rows.write(Batch(True, {("default", name): (1, "nginx", {}, None) for name in "ab"}), NOW)
+    about_a = Deployment.objects.using(database).get(name="a")
+    note = Note.objects.using(database).create(deployment=about_a)
+    gone: dict[Any, Any] = {("default", name): Mark.GONE for name in "ab"}
+    rows.write(Batch(False, {**gone, ("default", "c"): (1, "nginx", {}, None)}), NOW)
+    assert stored(database) == {"a": 1, "c": 1}
+    assert rows.refused == 1
+    assert "the database refuses the row of a, which stays as it was: IntegrityError" in caplog.text
+    note.delete()
 
 
 def test_whichever_statement_fails_nothing_is_written_and_the_next_try_writes_it_all(

@@ -24,7 +24,7 @@ from kubewatch.contrib.django import Reflection, reflect_model
 from kubewatch.contrib.django.changes import Batch, Mark
 from kubewatch.contrib.django.models import ReflectionState
 from kubewatch.contrib.django.rows import CHUNK, Rows
-from tests.djangosite.models import Deployment, Machine, Node, Scale, Ticket
+from tests.djangosite.models import Deployment, Machine, Node, Scale, Ticket, Volume
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 GONE, KEPT = Mark.GONE, Mark.KEPT
@@ -106,6 +106,27 @@ def test_columns_that_are_not_reflected_and_primary_keys_stay() -> None:
     rows.write(live({"shop/a": (2, "x")}), NOW)
     after = Deployment.objects.get()
     assert (after.pk, after.owner, after.replicas) == (before.pk, "maria", 2)
+
+
+def test_rows_are_found_by_a_uid_that_the_database_has_as_such() -> None:
+    rows = Rows(reflect_model(Volume, Api("persistentvolumes"), key={"uid": "metadata.uid"}, fields={}))
+    one, other = "0d9c9a4e-6f5c-4a3b-8d1e-1f2a3b4c5d6e", "7e6d5c4b-3a2f-4e1d-8b3a-5c6f4e9a0d9c"
+    rows.write(whole({one: (), other: ()}), NOW)
+    Volume.objects.update(owner="maria")
+    rows.write(whole({one: (), other: ()}), NOW)
+    rows.write(live({other: GONE}), NOW)
+    assert list(Volume.objects.values_list("owner", flat=True)) == ["maria"]
+
+
+def test_many_rows_go_in_few_statements_in_whichever_order_the_key_is_given() -> None:
+    key = {"name": "metadata.name", "namespace": "metadata.namespace"}
+    rows = Rows(reflect_model(Deployment, Api("deployments"), key=key, fields={}))
+    rows.write(live({f"shop/d{number}": () for number in range(50)}), NOW)
+    assert set(Deployment.objects.values_list("namespace", flat=True)) == {"shop"}
+    with CaptureQueriesContext(connection) as removed:
+        rows.write(live({f"shop/d{number}": GONE for number in range(50)}), NOW)
+    assert Deployment.objects.count() == 0
+    assert len(removed) < 20
 
 
 def test_rows_outside_the_scope_are_never_touched() -> None:
