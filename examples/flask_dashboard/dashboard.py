@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from feed import Feed, Full
-from flask import Flask, Response, render_template
+from flask import Flask, Response, render_template, request
 from rows import deployment_row, pod_row
 
-from kubewatch import prune
+from kubewatch import InvalidInput, prune
 from kubewatch.contrib.flask import KubeWatch
 
 # Scripts, styles and connections from here and nowhere else: a label that is a script has nothing to run in.
@@ -29,6 +29,9 @@ def create_app() -> Flask:
     app = Flask(__name__)
     app.config.from_mapping(DASHBOARD_STREAMS=24, DASHBOARD_HEARTBEAT=10)  # streams at a time in a process; seconds
     app.config.from_prefixed_env()
+    for key in ("DASHBOARD_STREAMS", "DASHBOARD_HEARTBEAT"):
+        if not (isinstance(app.config[key], (int, float)) and app.config[key] > 0):
+            raise InvalidInput(f"{key} is a number above 0, not {app.config[key]!r}")
     kube.init_app(app)
     feed = Feed(limit=app.config["DASHBOARD_STREAMS"], heartbeat=app.config["DASHBOARD_HEARTBEAT"])
     with app.app_context():
@@ -41,6 +44,8 @@ def create_app() -> Flask:
 
     @app.get("/events")
     def events() -> Response:
+        if request.method == "HEAD":  # is answered without a body, so that nobody would close the stream
+            return Response(mimetype="text/event-stream")
         try:
             stream = feed.open(kube.here)
         except Full as full:

@@ -69,6 +69,7 @@ class Feed:
                 listed.update([rendered(event.object)])
             elif isinstance(event, InitDone):
                 self._replace(f"{name}/", listed)
+                listed.clear()  # or the rows as they were would be kept until the next list
             elif isinstance(event, Apply):
                 self._put(*rendered(event.object))
             elif isinstance(event, Delete):
@@ -152,7 +153,7 @@ class Stream:
                 seen = news.number
                 yield from _messages(news)
             report = self._here.report()
-            state = str([check.ok for check in report.checks])
+            state = str([(check.ok, "failing" in check.why) for check in report.checks])
             if state != health or quiet >= self._heartbeat:
                 health, quiet = state, 0.0
                 yield _message("health", report.body().decode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kubewatch import Object
@@ -52,7 +53,7 @@ def _pod_tone(status: str, containers: str) -> str:
     if status in ("Completed", "Succeeded") or (status == "Running" and up == of):
         return "ok"
     passing = ("Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating", "SchedulingGated")
-    return "busy" if status in passing or status[:6] in ("Init:0", "Init:1") else "bad"
+    return "busy" if status in passing or re.match(r"Init:\d", status) else "bad"
 
 
 def _rollout(fields: dict[str, Any], wanted: int, available: int) -> tuple[str, str]:

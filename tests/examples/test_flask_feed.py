@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewatch import Apply, Delete, Event, Init, InitApply, InitDone, Object
+from kubewatch import Apply, Delete, Event, Init, InitApply, InitDone, InvalidInput, Object
 from kubewatch.decode import decode_object
 
 from .running import EXAMPLES
@@ -21,6 +21,7 @@ pytest.importorskip("flask", reason="the extra kubewatch[flask] is not installed
 sys.path.insert(0, str(EXAMPLES / "flask_dashboard"))
 
 import feed as feeds
+from dashboard import create_app
 from feed import Feed, Full
 from rows import deployment_row, pod_row
 
@@ -153,6 +154,21 @@ def test_a_feed_of_no_readers_is_refused() -> None:
         Feed(limit=0, heartbeat=1)
 
 
+def test_who_asks_for_the_headers_of_the_stream_takes_no_readers_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_DASHBOARD_STREAMS", "1")
+    monkeypatch.setenv("FLASK_KUBEWATCH_AUTOSTART", "false")
+    browser = create_app().test_client()
+    assert [browser.head("/events").status_code for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("key", ["DASHBOARD_STREAMS", "DASHBOARD_HEARTBEAT"])
+@pytest.mark.parametrize("value", ["0", "-1", "many", "null", "NaN"])
+def test_a_wrong_setting_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+    monkeypatch.setenv(f"FLASK_{key}", value)
+    with pytest.raises(InvalidInput, match=key):
+        create_app()
+
+
 # Rows
 
 
@@ -178,6 +194,23 @@ def test_a_pod_is_told_of_in_kubectls_words(state: dict[str, Any], ready: bool, 
     )
     assert (found["status"], found["tone"], found["restarts"]) == (status, tone, 2)
     assert (found["labels"], found["node"], found["created"]) == ("a=1, b=2", "node-1", 1767225600.0)
+
+
+@pytest.mark.parametrize(
+    ("done", "waiting", "status", "tone"),
+    [
+        (0, "PodInitializing", "Init:0/3", "busy"),
+        (2, "PodInitializing", "Init:2/3", "busy"),
+        (2, "CrashLoopBackOff", "Init:CrashLoopBackOff", "bad"),
+    ],
+)
+def test_a_pod_that_initialises_is_busy_however_far_it_is(done: int, waiting: str, status: str, tone: str) -> None:
+    finished = {"terminated": {"exitCode": 0}}
+    under_way = {"waiting": {"reason": waiting}}
+    inits = [{"name": str(n), "state": finished if n < done else under_way, "restartCount": 0} for n in range(3)]
+    spec = {"initContainers": [{"name": str(n)} for n in range(3)], "containers": [{"name": "c"}]}
+    found = pod_row(an_object("web", spec=spec, status={"phase": "Pending", "initContainerStatuses": inits}))
+    assert (found["status"], found["tone"]) == (status, tone)
 
 
 @pytest.mark.parametrize(

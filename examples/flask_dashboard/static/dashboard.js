@@ -1,7 +1,7 @@
 // The table. Rows come as server-sent events and are merged once per frame; only those in view are in the document.
 // Whatever the cluster says is put there as text, never as markup.
 
-const COLUMNS = ["name", "kind", "namespace", "ready", "status", "restarts", "node", "age", "labels"];
+const COLUMNS = ["name", "status", "ready", "restarts", "age", "kind", "namespace", "node", "labels"];
 const AROUND = 12;        // rows above and below those in view
 const FRESH = 2_000;      // ms for which a row that changed is marked
 const AGAIN = 5_000;      // ms until the next attempt, where the browser makes none by itself
@@ -155,7 +155,7 @@ function newRow() {
     const cell = document.createElement(column === "name" ? "th" : "td");
     if (column === "name") cell.scope = "row";
     cell.classList.toggle("number", column === "restarts" || column === "age");
-    cell.classList.toggle("long", column === "name" || column === "node" || column === "labels");
+    cell.classList.toggle("long", ["name", "status", "namespace", "node", "labels"].includes(column));
     cell.classList.toggle("soft", column === "kind" || column === "labels");
     row.append(cell);
   }
@@ -196,7 +196,7 @@ function tell() {
   set(table, "aria-rowcount", shown.length + 1);
   set(table, "aria-busy", !complete);
   const waiting = !complete || !ready;
-  write(byId("empty"), shown.length ? "" : rows.size ? "No row matches." : waiting ? "Loading …" : "There is nothing here.");
+  write(byId("empty"), shown.length ? "" : rows.size ? "No row matches." : waiting ? "Nothing is known yet." : "There is nothing here.");
 }
 
 // --- The controls ------------------------------------------------------------------------------------------------
@@ -269,9 +269,11 @@ const listeners = {
   health(message) {
     const ill = JSON.parse(message.data).checks.filter((check) => !check.ok);
     const loading = ill.filter((check) => check.why.startsWith("not ready"));
+    const failing = loading.filter((check) => check.why.includes("failing"));
     const names = (checks) => checks.map((check) => check.name).join(" and ");
     ready = loading.length === 0;
     if (ill.length === 0) say("ok", "Live");
+    else if (failing.length > 0) say("bad", `Cannot list ${names(failing)}; trying again, and the log says why`);
     else if (loading.length > 0) say("busy", `Loading ${names(loading)} …`);
     else say("bad", `Out of date: no word from the cluster about ${names(ill)}`);
   },
@@ -296,9 +298,10 @@ function connect() {
     });
   }
   source.addEventListener("error", () => {
-    say("bad", "Connection lost; trying again …");
     // A browser gives up where it is refused, as it is by a server that is full, or just starting.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN);
+    const refused = source.readyState === EventSource.CLOSED;
+    if (refused) setTimeout(connect, AGAIN);
+    say("bad", `${refused ? "Refused by the server, which may be full" : "Connection lost"}; trying again …`);
   });
 }
 
