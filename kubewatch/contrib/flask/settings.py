@@ -13,6 +13,9 @@ from kubewatch.errors import InvalidInput
 
 PREFIX = "KUBEWATCH_"
 
+# What the environment says is read as JSON. https://flask.palletsprojects.com/en/stable/config/
+TEXT = """text or None (in the environment, 12 is a number and '"12"' is text)"""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -58,9 +61,9 @@ class Settings:
         path, stale_after = self.readiness_path, self.stale_after
         for name in ("kubeconfig", "context", "namespace"):
             value = getattr(self, name)
-            self._check(name, value is None or (isinstance(value, str) and value != ""), "text or None")
+            self._check(name, value is None or (isinstance(value, str) and value != ""), TEXT)
         self._check("client", self.client is None or isinstance(self.client, Client), "a kubewatch.Client or None")
-        self._check("autostart", isinstance(self.autostart, bool), "True or False")
+        self._check("autostart", isinstance(self.autostart, bool), "True or False (in the environment: true or false)")
         self._check("ready_timeout", _is_seconds(self.ready_timeout), "a number of seconds, 0 or more")
         plain = path is None or (isinstance(path, str) and path.startswith("/") and "<" not in path)
         self._check("readiness_path", plain, "a path that begins with '/' and has no variables, or None")

@@ -60,6 +60,19 @@ def test_a_wrong_value_is_refused_by_a_message_that_names_its_key(key: str, valu
         app_with(KubeWatch(), **{key: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "hint"), [("NAMESPACE", "12", "'\"12\"'"), ("AUTOSTART", "False", "true or false")]
+)
+def test_a_value_of_the_environment_is_refused_saying_how_it_is_spelt_there(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
+) -> None:
+    monkeypatch.setenv(f"FLASK_KUBEWATCH_{name}", value)
+    app = flask.Flask("shop")
+    app.config.from_prefixed_env()
+    with pytest.raises(InvalidInput, match=f"KUBEWATCH_{name} .*{hint}"):
+        KubeWatch(app)
+
+
 def test_a_misspelt_key_is_refused_and_the_right_one_named() -> None:
     with pytest.raises(InvalidInput, match=r"KUBEWATCH_NAMSPACE .* is it KUBEWATCH_NAMESPACE\?"):
         app_with(KubeWatch(), KUBEWATCH_NAMSPACE="shop")
