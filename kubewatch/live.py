@@ -79,9 +79,12 @@ class LiveStore(Store[T]):
 
     # Starting and stopping
 
-    def start(self) -> LiveStore[T]:
-        """Follow the cluster from now on; does nothing where it does already. Makes no request on this thread."""
-        self._begin(awaited=False)
+    def start(self, *, awaited: bool = False) -> LiveStore[T]:
+        """Follow the cluster from now on; does nothing where it does already. Makes no request on this thread.
+
+        `awaited`: reads wait for the first list, as those of a store that nobody started.
+        """
+        self._begin(awaited=awaited)
         return self
 
     def stop(self, timeout: float | None = None) -> bool:

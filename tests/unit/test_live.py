@@ -74,6 +74,11 @@ class TestStarting:
         pods = follow(source).start()
         assert pods.state() == []
 
+    def test_a_start_may_leave_it_to_reads_to_wait(self, follow: Callable[..., Pods]) -> None:
+        pods = follow(web()).start(awaited=True)
+        assert pods.running
+        assert names(pods) == ["web-0"]
+
     def test_the_first_read_of_one_that_nobody_started_starts_it_and_waits(self, follow: Callable[..., Pods]) -> None:
         assert follow(web()).get("web-0", "default") is not None
         assert len(follow(web())) == 1

@@ -41,7 +41,7 @@ class Stores(Mapping[str, LiveStore[Any]]):
         For a server's worker that is to be warm before its first request.
         """
         for store in self.values():
-            store._begin(awaited=True)  # unlike after its start(), reads still wait for the first list
+            store.start(awaited=True)
 
     def stop(self) -> None:
         """Stop all stores; what they hold can be read on."""
