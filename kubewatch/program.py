@@ -140,6 +140,10 @@ def _bound(module: ModuleType, name: str, place: str) -> Any:
 
 def _made(value: Any, target: str) -> Program[Any, Any]:
     if inspect.isroutine(value):
+        try:
+            inspect.signature(value).bind()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{target} is no function that is called without arguments: {error}") from None
         value = value()
     if isinstance(value, Program):
         return value

@@ -126,6 +126,7 @@ def test_a_file_may_import_its_neighbours(folder: Path) -> None:
         ("operator_of_test.py:number", "is a int, and no Program"),
         ("operator_of_test.py:alone", r"say how to reconcile: Program\(controller, reconcile\)"),
         ("operator_of_test.py:wrong", "is None, and no Program"),
+        ("operator_of_test.py:reconcile", "called without arguments: missing a required argument: 'obj'"),
         ("empty_of_test.py", "has no program: write"),
         ("json.py", "another module is called 'json'"),
     ],
