@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from kubewatch.contrib.flask import KubeWatch, NotReady  # noqa: E402
 HERE = Path(__file__).parent
 APP = "shop:create_app()"
 HOOKED = ("--config", "python:kubewatch.contrib.gunicorn")
-TWO_WORKERS = ("--preload", "--workers", "2", "--worker-class", "gthread", "--threads", "4")
+ONE_WORKER = ("--preload", "--worker-class", "gthread", "--threads", "4")
+TWO_WORKERS = (*ONE_WORKER, "--workers", "2")
 
 
 def config_map(name: str, namespace: str = "default") -> dict[str, Any]:
@@ -178,23 +180,35 @@ def processes(server: Served, count: int) -> dict[int, bool]:
     return seen
 
 
-def test_each_preloaded_worker_watches_from_its_start_and_the_master_never(
-    kube_api: ApiServer, env: dict[str, str]
-) -> None:
-    """Pain 21: what is made before gunicorn forks works in each of its workers."""
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ApiServer]:
+    with ApiServer() as server:
+        server.objects.create(config_map("colours"))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def workers(cluster: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two preloaded workers with the hook, each of which watches, before any request."""
+    env = {"KUBECONFIG": cluster.kubeconfig(tmp_path_factory.mktemp("workers") / "kubeconfig")}
     with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
-        assert kube_api.wait_for_watches(2), "before any request"
-        seen = processes(server, 2)
-        assert set(seen.values()) == {True}, "both watches are accounted for"
-        assert server.process.pid not in seen
-        assert server.get("/names") == (200, "colours")
-        kube_api.objects.create(config_map("sizes"))
-        assert kube_api.faults.drop_watches() == 2
-        kube_api.objects.create(config_map("weights"))
-        while server.get("/names")[1] != "colours sizes weights":
-            pass
+        assert cluster.wait_for_watches(2)
+        yield server
         assert server.stop() == 0
-    assert kube_api.wait_for_watches(0)
+    assert cluster.wait_for_watches(0)
+
+
+def test_each_preloaded_worker_watches_from_its_start_and_the_master_never(workers: Served, cluster: ApiServer) -> None:
+    """Pain 21: what is made before gunicorn forks works in each of its workers."""
+    seen = processes(workers, 2)
+    assert set(seen.values()) == {True}, "both watches are accounted for"
+    assert workers.process.pid not in seen
+    assert workers.get("/names") == (200, "colours")
+    cluster.objects.create(config_map("sizes"))
+    assert cluster.faults.drop_watches() == 2
+    cluster.objects.create(config_map("weights"))
+    while workers.get("/names")[1] != "colours sizes weights":
+        pass
 
 
 def test_a_worker_that_is_not_preloaded_and_has_no_hook_watches_from_its_first_request(
@@ -208,26 +222,23 @@ def test_a_worker_that_is_not_preloaded_and_has_no_hook_watches_from_its_first_r
     assert kube_api.wait_for_watches(0)
 
 
-def test_a_reload_ends_endless_responses_and_the_watches_of_old_workers(
-    kube_api: ApiServer, env: dict[str, str]
-) -> None:
-    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
-        old = processes(server, 2)
-        with server.open("/endless") as answer:
-            assert answer.readline() == b"begun\n"
-            server.process.send_signal(signal.SIGHUP)
-            assert answer.read() == b"ended\n"
-        server.matches("Booting worker", 4)
-        assert set(server.matches(r"Worker exiting \(pid: (\d+)\)", 2)) == {str(pid) for pid in old}
-        assert kube_api.wait_for_watches(2)
-        assert old.keys().isdisjoint(processes(server, 2))
+def test_a_reload_ends_endless_responses_and_the_watches_of_old_workers(workers: Served, cluster: ApiServer) -> None:
+    old = processes(workers, 2)
+    with workers.open("/endless") as answer:
+        assert answer.readline() == b"begun\n"
+        workers.process.send_signal(signal.SIGHUP)
+        assert answer.read() == b"ended\n"
+    workers.matches("Booting worker", 4)
+    assert set(workers.matches(r"Worker exiting \(pid: (\d+)\)", 2)) == {str(pid) for pid in old}
+    assert cluster.wait_for_watches(2)
+    assert old.keys().isdisjoint(processes(workers, 2))
 
 
 def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
-    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
-        assert kube_api.wait_for_watches(2), "a worker that is not up yet does not hear gunicorn's signals"
+    with gunicorn(APP, *HOOKED, *ONE_WORKER, cwd=HERE, env=env) as server:
+        assert kube_api.wait_for_watches(1), "a worker that is not up yet does not hear gunicorn's signals"
         with server.open("/endless") as answer:
             assert answer.readline() == b"begun\n"
             server.process.send_signal(signal.SIGTERM)
@@ -236,8 +247,8 @@ def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
 
 
 def test_workers_whose_master_has_died_end_their_endless_responses(kube_api: ApiServer, env: dict[str, str]) -> None:
-    with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
-        assert kube_api.wait_for_watches(2)
+    with gunicorn(APP, *HOOKED, *ONE_WORKER, cwd=HERE, env=env) as server:
+        assert kube_api.wait_for_watches(1)
         with server.open("/endless") as answer:
             assert answer.readline() == b"begun\n"
             server.process.kill()
