@@ -65,6 +65,7 @@ log = logging.getLogger(__name__)
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"  # the annotation of the bookmark that ends the initial events
 
 LIVE: dict[str, type[Apply[Any]] | type[Delete[Any]]] = {"ADDED": Apply, "MODIFIED": Apply, "DELETED": Delete}
+INITIAL: dict[str, type[InitApply[Any]]] = {"ADDED": InitApply, "MODIFIED": InitApply}  # deletions come after the rest
 
 
 class State(enum.Enum):
@@ -91,7 +92,7 @@ class Machine(Generic[T]):
         self._continue = ""
         self._patience = Patience(config)
         self._framed = False  # the watch under way has brought a frame through `line`
-        self._deleted: dict[tuple[str, str], T] = {}  # what was deleted among the initial events
+        self.deleted: dict[tuple[str, str], T] = {}  # what was deleted among the initial events
         self._unknown: set[str] = set()  # frame types already logged
 
     # What to do next
@@ -170,7 +171,7 @@ class Machine(Generic[T]):
         if self.state is State.EMPTY:
             self.state = State.INITIAL_WATCH
             self._initially.started()
-            self._deleted.clear()
+            self.deleted.clear()
             return (Init(),)
         self.state = State.WATCHING
         return ()
@@ -276,10 +277,10 @@ class Machine(Generic[T]):
         if type_ == "DELETED":
             # No event between Init and InitDone can say so: it is said once those that exist are complete.
             log.info("a %s was deleted among the initial events of its watch", self._source.kind, extra=self._extra)
-            self._deleted[key_in(raw)] = obj
+            self.deleted[key_in(raw)] = obj
             return ()
-        if self._deleted:
-            self._deleted.pop(key_in(raw), None)
+        if self.deleted:
+            self.deleted.pop(key_in(raw), None)
         return (InitApply(obj),)
 
     def _bookmark(self, bookmark: Bookmark) -> Iterable[Event[T] | WatchError]:
@@ -299,9 +300,9 @@ class Machine(Generic[T]):
         self.state = State.WATCHING
         self.version = bookmark.resource_version
         self._initially.done()
-        if not self._deleted:
+        if not self.deleted:
             self.vitals.resource_version = self.version
-        return (InitDone(), *(Delete(obj) for obj in self._deleted.values()))
+        return (InitDone(), *(Delete(obj) for obj in self.deleted.values()))
 
     def _status(self, status: Status) -> Iterable[WatchError]:
         message = f"the watch of {self._what} reported {status.code} {status.reason}: {status.message}"

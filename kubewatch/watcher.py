@@ -18,7 +18,7 @@ from .decode import decode_frame
 from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachable, WatchError
 from .events import Event
 from .lines import Lines
-from .machine import LIVE, Machine, State
+from .machine import INITIAL, LIVE, Machine, State
 from .objects import Object, PartialObjectMeta
 from .params import ListParams, WatchParams
 from .source import MetadataSource, Session, Source, WatchBody, named
@@ -133,11 +133,11 @@ def _follow(
 ) -> Iterator[Event[T] | WatchError]:
     """Hand out what an accepted watch brings, until it ends or the machine has enough of it.
 
-    Live events take a short way, with no call per event but decoding; all else, also what is odd about a live event,
-    is the machine's. Both ways come to the same, as a test of random streams proves.
+    Live events and initial ones take a short way, with no call per event but decoding; all else, also what is odd about
+    such an event, is the machine's. Both ways come to the same, as a test of random streams proves.
     """
     decode, api_version, kind, clock = machine.decode, source.api_version, source.kind, vitals.clock
-    watching, opened, fruitful = State.WATCHING, clock(), False
+    watching, initial, opened, fruitful = State.WATCHING, State.INITIAL_WATCH, clock(), False
     lines = Lines()
     blocks = body.blocks()
     failure: Exception | None = None
@@ -151,22 +151,26 @@ def _follow(
         now = clock()
         for text, start, end in lines.feed(block):
             version = ""
-            if machine.state is watching:
+            live = machine.state is watching
+            if live or (machine.state is initial and not machine.deleted):
                 try:
                     type_, raw = decode_frame(text, start, end)
-                    event: Any = LIVE[type_]
+                    event: Any = (LIVE if live else INITIAL)[type_]
                     obj = decode(raw, api_version, kind)
                     version = obj.metadata.resource_version if isinstance(obj, Object) else version_of(obj, raw)
                 except Exception:
                     version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
             if version:
-                machine.version = version
                 vitals.heard_at = now
                 vitals.failing = False
                 fruitful = True
-                yield event(obj)
-                # Not before: what is synced was handed on, so that a store never claims a version it has not.
-                vitals.resource_version = version
+                if live:
+                    machine.version = version
+                    yield event(obj)
+                    # Not before: what is synced was handed on, so that a store never claims a version it has not.
+                    vitals.resource_version = version
+                else:
+                    yield event(obj)
                 if stop.stopped:
                     return
                 continue
