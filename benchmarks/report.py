@@ -111,11 +111,18 @@ def hot_path_table(results: Results) -> str:
         (page if name.startswith("list: ") else watch)[name.removeprefix("list: ")] = figure.median
     watch["what is left of a whole run"] = 1e6 / ours.watched.median - sum(watch.values())
     page["watcher, stream, store, and memory that is kept"] = 1e6 / ours.listed.median - sum(page.values())
-    bound = ", ".join(
-        f"{name} {_number(cost)} µs" for name, cost in (bounds | {system: 1e6 / receive.watched.median}).items()
-    )
     tables = f"{_layers('a change, by watch', watch)}\n\n{_layers('an object, by paged list', page)}"
-    return f"{tables}\n\nMeasured by themselves, an object: {bound}."
+    return f"{tables}\n\n{_bound({system: watch[system]} | bounds, results.client('kube-rs'))}"
+
+
+def _bound(bounds: Mapping[str, float], kube_rs: Outcome | None) -> str:
+    """What a change cannot cost less than, and what the highest of the targets would have it cost."""
+    parts = ", ".join(f"{name} {_number(cost)} µs" for name, cost in bounds.items())
+    text = f"The bounds beneath, each measured by itself: {parts}; together {_number(sum(bounds.values()))} µs."
+    if kube_rs is not None:
+        eighth = 1e6 / kube_rs.watched.median / 8
+        text += f" Eight times kube-rs would be {_number(eighth)} µs for all of it."
+    return text
 
 
 def _layers(what: str, layers: Mapping[str, float]) -> str:

@@ -179,8 +179,10 @@ def _bounds(rendered: Rendered) -> dict[str, float]:
     pods = [render(rendered.form.in_event, number, number + 1) for number in range(EVENTS)]
     views = [memoryview(pod) for pod in pods]
     look = msgspec.json.Decoder(msgspec.Raw).decode
-    started = time.process_time()
     kept = [bytes(view) for view in views]
+    started = time.process_time()
+    for number, view in enumerate(views):  # in place of an object that is kept, as a change is
+        kept[number] = bytes(view)
     copied = time.process_time()
     collections.deque(map(look, kept), maxlen=0)
     looked = time.process_time()
