@@ -66,10 +66,10 @@ def supervise(
             where = f"/healthz, /readyz and /metrics are at {_url(address[0], probes.port)}"
         try:
             crew.start(programs)
+            announce(where)
         except BaseException:
             crew.end(grace, forced)
             raise
-        announce(where)
         while not told.wait(LOOK) and crew.complete:
             pass
         return crew.end(grace, forced)

@@ -241,6 +241,16 @@ def test_a_program_that_cannot_start_waits_no_longer_than_the_grace_for_what_run
     held.go()
 
 
+def test_where_nobody_hears_the_announcement_programs_end_in_good_order() -> None:
+    def closed(message: str) -> None:
+        raise BrokenPipeError
+
+    feed = Feed().list(pod("a"))
+    with pytest.raises(BrokenPipeError):
+        supervise([program(feed)], address=None, announce=closed)
+    assert feed.closed.is_set()
+
+
 def test_a_port_in_use_is_refused_with_what_to_do() -> None:
     with Probes(("127.0.0.1", 0), {}) as probes, pytest.raises(InvalidInput, match="in use; choose another port"):
         supervise([program(Feed())], address=("127.0.0.1", probes.port))
