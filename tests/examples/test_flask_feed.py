@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import runpy
+import socket
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -167,6 +170,15 @@ def test_a_wrong_setting_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv(f"FLASK_{key}", value)
     with pytest.raises(InvalidInput, match=key):
         create_app()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone lets an application limit it")
+def test_a_page_that_reads_nothing_is_cut_off_and_its_thread_is_free() -> None:
+    when_ready = runpy.run_path(str(EXAMPLES / "flask_dashboard" / "gunicorn.conf.py"))["when_ready"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=listener)]))
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
 
 
 # Rows
