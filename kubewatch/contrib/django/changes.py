@@ -55,9 +55,10 @@ class Changes(Generic[T]):
         self.left_out = 0  # objects that no row could be made of
 
     @property
-    def listing(self) -> bool:
-        """Whether a list is under way: until it is complete, what was written ages."""
-        return self._draft is not None
+    def behind(self) -> bool:
+        """Whether a list is under way, or waits to be taken: until it is, what was written ages."""
+        with self._changed:
+            return self._draft is not None or self._batch.whole
 
     def add(self, event: Event[T]) -> None:
         """Work an event in. Never waits for the database."""

@@ -17,6 +17,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from kubewatch import backoffs
+from kubewatch.errors import KubewatchError
 from kubewatch.stop import Stop
 from kubewatch.watcher import watcher
 
@@ -103,7 +104,9 @@ class Reflector:
             work()
         except BaseException as error:
             self.failure = error
-            _log.exception("%s: ended", self.reflection.label)
+            expected = isinstance(error, KubewatchError)
+            told = self.reflection.told(error)
+            _log.error("%s: ended: %s", self.reflection.label, told, exc_info=None if expected else error)
         finally:
             connections.close_all()  # this thread's
             self._end()
@@ -138,9 +141,10 @@ class Reflector:
                 self._stop.wait(LULL)
 
     def _write_one(self, batch: Batch) -> None:
+        behind = self._changes.behind
         # Nothing to write, and nothing to say: before the first list, and while it is listed anew.
-        if batch or (self.is_ready and not self._changes.listing):
-            self._rows.write(batch, None if self._changes.listing else self._heard_at())
+        if batch or (self.is_ready and not behind):
+            self._rows.write(batch, None if behind else self._heard_at())
         if batch.whole:
             self._ready.set()
 

@@ -93,9 +93,15 @@ def test_what_was_taken_is_not_given_twice() -> None:
     assert not changes.take(0)
 
 
-def test_a_list_under_way_is_told_of() -> None:
-    assert not after(*listed(machine("a"))).listing
-    assert after(*listed(machine("a")), Init(), InitApply(machine("a"))).listing
+def test_from_the_beginning_of_a_list_until_it_is_taken_what_was_written_ages() -> None:
+    changes = after(Init(), InitApply(machine("a")))
+    assert changes.behind
+    changes.add(InitDone())
+    assert changes.behind
+    changes.take(0)
+    assert not changes.behind
+    changes.add(Apply(machine("a")))
+    assert not changes.behind
 
 
 def test_an_object_without_a_row_is_counted_and_logged_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
