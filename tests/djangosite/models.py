@@ -43,6 +43,7 @@ class Scale(models.Model):
 
     name = models.CharField(max_length=253, primary_key=True)
     size = models.IntegerField()
+    retries = models.IntegerField(null=True, default=3)
 
 
 class Pod(models.Model):

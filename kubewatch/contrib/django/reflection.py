@@ -134,7 +134,7 @@ def overlap(one: Reflection[Any], other: Reflection[Any]) -> bool:
 def _value(field: Field[Any, Any], value: Any) -> Any:
     value = plain(value)
     if value is None:
-        return None if field.null else field.get_default()
+        return field.get_default()
     value = field.to_python(value)
     if isinstance(value, datetime) and not settings.USE_TZ and timezone.is_aware(value):
         return timezone.make_naive(value)

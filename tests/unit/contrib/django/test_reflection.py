@@ -24,6 +24,7 @@ from tests.djangosite.models import (
     Machine,
     Node,
     Pod,
+    Scale,
     Sketch,
     Strict,
 )
@@ -66,6 +67,11 @@ def test_a_function_may_give_what_it_finds_in_the_object_as_it_is() -> None:
 def test_what_an_object_has_not_becomes_the_field_s_default() -> None:
     fields = dict.fromkeys(("replicas", "image", "labels", "created", "owner"), ".spec.nothing")
     assert deployments(**fields).row_of(deployment()) == (1, "", {}, None, "nobody")
+
+
+def test_a_default_counts_also_where_a_field_may_be_null() -> None:
+    retries = reflect_model(Scale, Api("nodes"), key={"name": "metadata.name"}, fields={"retries": ".spec.retries"})
+    assert retries.row_of(deployment()) == (3,)
 
 
 def test_text_becomes_what_the_field_holds() -> None:
