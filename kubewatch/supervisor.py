@@ -143,7 +143,7 @@ class Crew:
 def _listening(address: tuple[str, int], pages: dict[str, Page]) -> Probes:
     try:
         return Probes(address, pages)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise InvalidInput(f"port {address[1]} cannot be listened on: {error}; choose another port") from error
 
 

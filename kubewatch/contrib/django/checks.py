@@ -5,7 +5,7 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -40,12 +40,13 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         attempt("E002", DOCS, partial(conf.make_store, read, name))
     made_by = "Name what `reflect_model(…)` gave, at the top level of a module that is not imported by models.py."
     loaded = [attempt("E003", made_by, partial(conf.load_reflection, path)) for path in read.reflect]
-    found += _reflected([reflection for reflection in loaded if reflection is not None])
+    found += check_reflections([reflection for reflection in loaded if reflection is not None])
     found += _unheard(read.stores)
     return found
 
 
-def _reflected(reflections: list[Reflection[Any]]) -> Iterator[CheckMessage]:
+def check_reflections(reflections: Sequence[Reflection[Any]]) -> Iterator[CheckMessage]:
+    """kubewatch.E004 and E005: what keeps these from being reflected together."""
     for one, other in combinations(reflections, 2):
         if overlap(one, other):
             yield Error(

@@ -80,6 +80,8 @@ def make_store(conf: Conf, name: str) -> LiveStore[Any]:
     _check(isinstance(entry, Mapping), f"{where} is a dict with the keys {', '.join(_STORE_KEYS)}, not {entry!r}")
     _check_keys(where, entry, _STORE_KEYS)
     _check("API" in entry, f"{where} needs 'API', the kind to keep: 'pods', or ('apps/v1', 'Deployment')")
+    config = entry.get("CONFIG", {})
+    _check(isinstance(config, Mapping), f"{where}['CONFIG'] is a dict of the arguments of a Config, not {config!r}")
     api, namespace, client = entry["API"], entry.get("NAMESPACE"), conf.client
     try:
         if isinstance(api, (list, tuple)):
@@ -89,7 +91,7 @@ def make_store(conf: Conf, name: str) -> LiveStore[Any]:
         store: LiveStore[Any] = live(
             api,
             namespace,
-            Config(**entry.get("CONFIG", {})),
+            Config(**config),
             modify=entry.get("MODIFY"),
             indexes=entry.get("INDEXES"),
             client=client,

@@ -138,6 +138,17 @@ def test_reflectmodels_refuses_what_is_no_reflection() -> None:
         call_command("reflectmodels", "tests.djangosite.kube.Machine")
 
 
+def test_reflectmodels_refuses_reflections_that_would_delete_each_other_s_rows() -> None:
+    with pytest.raises(CommandError, match=r"kubewatch\.E004.* djangosite\.machine and djangosite\.machine"):
+        call_command("reflectmodels", "tests.djangosite.kube.machines", "tests.djangosite.kube.websites")
+
+
+def test_a_port_that_there_cannot_be_is_refused() -> None:
+    for command in (["reflectmodels"], ["runstores"], ["runcontroller", CONTROLLER]):
+        with pytest.raises(CommandError, match=r"port 65536 cannot be listened on: .* 0-65535"):
+            call_command(*command, port=65536)
+
+
 # runstores
 
 

@@ -23,11 +23,6 @@ def add_address(parser: ArgumentParser) -> None:
     parser.add_argument("--bind", default="", metavar="ADDRESS", help="the address to listen on (default: all)")
 
 
-def not_listening(options: dict[str, Any], error: OSError) -> CommandError:
-    """What to say of an address that cannot be listened on."""
-    return CommandError(f"port {options['port']} cannot be listened on: {error}; choose another --port")
-
-
 @contextmanager
 def until_told(
     options: dict[str, Any], out: OutputWrapper, alive: Callable[[], Report], ready: Callable[[], Report]
@@ -39,8 +34,9 @@ def until_told(
         if options["port"] is not None:
             try:
                 probes = stack.enter_context(Probes((options["bind"], options["port"]), pages))
-            except OSError as error:
-                raise not_listening(options, error) from error
+            except (OSError, OverflowError) as error:
+                port = options["port"]
+                raise CommandError(f"port {port} cannot be listened on: {error}; choose another --port") from error
             out.write(f"/healthz and /readyz are at http://{options['bind'] or 'localhost'}:{probes.port}")
             out.flush()
         yield told

@@ -71,6 +71,7 @@ def test_what_is_right_passes(right: dict[str, Any]) -> None:
         (store(NAMESPACE="Shop!"), "E002", "'Shop!' is no name of a namespace"),
         (store(API=("apps/v1", "Deployment", "web")), "E002", "KUBEWATCH['STORES']['pods']: "),
         (store(CONFIG={"label_selektor": "app=web"}), "E002", "label_selektor"),
+        (store(CONFIG=Config()), "E002", "KUBEWATCH['STORES']['pods']['CONFIG'] is a dict of the arguments"),
         (store(CONFIG={"label_selector": "app in"}), "E002", "app in"),
         (store(MODIFY="status"), "E002", "modify needs a function"),
         (store(INDEXES={"node": "spec.nodeName"}), "E002", "index 'node' must be a function"),

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kubewatch.contrib.django import conf
+from kubewatch.contrib.django.checks import check_reflections
 from kubewatch.contrib.django.health import check_rows
 from kubewatch.contrib.django.management.running import add_address, until_told
 from kubewatch.contrib.django.reflector import Reflector
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             reflections = [conf.load_reflection(path) for path in paths]
         except InvalidInput as error:
             raise CommandError(str(error)) from error
+        if wrong := [*check_reflections(reflections)]:  # what is named here, the system checks have not seen
+            raise CommandError("\n".join(map(str, wrong)))
         crew: list[Reflector] = []
 
         def alive() -> Report:
