@@ -218,7 +218,7 @@ def test_what_cannot_run_is_refused_before_anything_starts() -> None:
         supervise([])
     feed = Feed()
     once = program(feed)
-    with pytest.raises(OverflowError):
+    with pytest.raises(InvalidInput, match="port 70000 cannot be listened on"):
         supervise([once], address=("127.0.0.1", 70_000))
     feed.list(pod("a"))
     assert supervise([program(Feed().list(pod("b")), end), once], address=None) == 0
