@@ -102,12 +102,13 @@ class Crew:
         """For liveness: whether none has ended by itself."""
         if self._ending:
             return Answer.of(Report(tuple(Check(name, True, "ending") for name in self.members)))
-        return Answer.of(Report(tuple(check_controller(*each, ready=False) for each in self.members.items())))
+        return Answer.of(Report(tuple(check_controller(*each, ready=False) for each in list(self.members.items()))))
 
     def ready(self, accept: str = "") -> Answer:
         """For readiness: whether all reconcile, and what they know is fresh."""
-        checks = [] if self.members else [Check("controllers", False, "not started yet")]
-        for name, member in self.members.items():
+        members = list(self.members.items())  # at once, as all start while this may be asked
+        checks = [] if members else [Check("controllers", False, "not started yet")]
+        for name, member in members:
             checks.append(check_controller(name, member))
             stores, within = member.stores, self._stale_after
             checks += [check_store(f"{name}: {label}", store, within) for label, store in stores.items()]
