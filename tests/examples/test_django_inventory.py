@@ -67,6 +67,13 @@ def manage(*command: str, env: dict[str, str]) -> str:
     return done.stdout
 
 
+def rights_in_rbac_yaml() -> set[tuple[str, str]]:
+    """What it may do to which resources."""
+    documents = yaml.safe_load_all((INVENTORY / "rbac.yaml").read_text())
+    (role,) = (each for each in documents if each["kind"] == "ClusterRole")
+    return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+
+
 class Browser:
     """Somebody who is logged in to the admin."""
 
@@ -111,7 +118,9 @@ class Browser:
         assert seen(), self.rows(kind)
 
 
-def test_the_inventory_follows_the_cluster_into_the_admin(kube_api: ApiServer, env: dict[str, str]) -> None:
+def test_the_inventory_follows_the_cluster_into_the_admin_by_the_rights_that_it_asks_for(
+    kube_api: ApiServer, env: dict[str, str]
+) -> None:
     deployments = Api("apps/v1", "Deployment", namespace="default", client=kube_api.client())
     web = deployment("web", "default")
     web["metadata"]["labels"] = {"team": "shop"}
@@ -120,15 +129,19 @@ def test_the_inventory_follows_the_cluster_into_the_admin(kube_api: ApiServer, e
     kube_api.objects.create(node("n1"))
     kube_api.objects.create(node("n2", ready="False"))
     manage("migrate", env=env)
-    manage("createsuperuser", "--noinput", "--username", "maria", "--email", "maria@example.com", env=env)
+    kube_api.requests.clear()
     with (
         served("django", "reflectmodels", cwd=INVENTORY, env=env) as reflecting,
         served("django", "runserver", "127.0.0.1:0", "--noreload", cwd=INVENTORY, env=env) as server,
     ):
+        manage("createsuperuser", "--noinput", "--username", "maria", "--email", "maria@example.com", env=env)
         browser = Browser(server)
         script = "&lt;script&gt;alert(1)&lt;/script&gt;"
         browser.wait_for_rows("deployment", [["web", "default", "shop", "False", "0", "1", script]])
         browser.wait_for_rows("node", [["n1", "True", "v1.34.2", "8", "32Gi"], ["n2", "False", "v1.34.2", "8", "32Gi"]])
+        assert kube_api.wait_for_watches(2)
+        used = {(f"{request.kind.lower()}s", request.verb) for request in kube_api.requests if request.kind}
+        assert used == rights_in_rbac_yaml()
         assert browser.rows("deployment", "?q=no-such") == []
         assert browser.status("/admin/inventory/deployment/add/") == 403
         assert "Save" not in browser.get("/admin/inventory/deployment/1/change/")
@@ -158,14 +171,3 @@ def test_the_inventory_may_be_in_postgresql(kube_api: ApiServer, env: dict[str, 
 
 def test_nothing_is_to_be_said_against_its_settings_and_no_migration_is_missing(env: dict[str, str]) -> None:
     assert manage("makemigrations", "--check", env=env) == "No changes detected\n"
-
-
-def test_the_rights_in_rbac_yaml_are_those_that_it_uses(kube_api: ApiServer, env: dict[str, str]) -> None:
-    kube_api.requests.clear()
-    with served("django", "reflectmodels", cwd=INVENTORY, env=env):
-        assert kube_api.wait_for_watches(2)
-    used = {(f"{request.kind.lower()}s", request.verb) for request in kube_api.requests if request.kind}
-    documents = yaml.safe_load_all((INVENTORY / "rbac.yaml").read_text())
-    (role,) = (each for each in documents if each["kind"] == "ClusterRole")
-    rights = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
-    assert used == rights
