@@ -67,8 +67,9 @@ def _peer(name: str, module: str, form: str = "typed", size: Size = SMALL) -> Co
     return Contender(name, command, form, size, runs=3)
 
 
-def _feature(enabled: bool) -> tuple[tuple[str, str], ...]:
-    return (("KUBE_FEATURE_WatchListClient", str(enabled).lower()),)
+# Whether client-go lists by pages or by streaming.
+WITHOUT_STREAMING = (("KUBE_FEATURE_WatchListClient", "false"),)
+WITH_STREAMING = (("KUBE_FEATURE_WatchListClient", "true"),)
 
 
 OURS = [
@@ -94,9 +95,9 @@ PEERS = [
     Contender("kube-rs", _kube_rs, "typed", MEDIUM),
     Contender("kube-rs, streaming list", _kube_rs, "streaming", MEDIUM),
     Contender("kube-rs metadata", _kube_rs, "metadata", MEDIUM),
-    Contender("client-go", _client_go, "typed", MEDIUM, runs=3, environment=_feature(False)),
-    Contender("client-go, streaming list", _client_go, "typed", MEDIUM, runs=3, environment=_feature(True)),
-    Contender("client-go metadata", _client_go, "metadata", MEDIUM, runs=3, environment=_feature(False)),
+    Contender("client-go", _client_go, "typed", MEDIUM, runs=3, environment=WITHOUT_STREAMING),
+    Contender("client-go, streaming list", _client_go, "typed", MEDIUM, runs=3, environment=WITH_STREAMING),
+    Contender("client-go metadata", _client_go, "metadata", MEDIUM, runs=3, environment=WITHOUT_STREAMING),
     _peer("lightkube", "lightkube_peer"),
     _peer("kubernetes, Watch with models", "official", "models"),
     _peer("kubernetes, informer", "official", "informer"),

@@ -24,7 +24,7 @@ from kubewatch import Client
 from kubewatch.testing import EnvTest
 
 from .builds import Unavailable, client_go
-from .contenders import Contender, Size
+from .contenders import WITHOUT_STREAMING, Contender, Size
 from .pods import TYPED, render
 from .rounds import ROOT, Figure, Outcome, outcome_of, run_once
 
@@ -36,10 +36,14 @@ PODS = "/api/v1/namespaces/default/pods"
 # Seconds until a client has to be watching.
 TIMEOUT = 120.0
 
+# Seconds without work after which a client is at rest.
+IDLE = 0.5
+
 FOLLOWERS = [
     Contender("kubewatch", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "typed"),
     Contender("kubewatch metadata", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "metadata"),
-    Contender("client-go, protobuf", lambda: (client_go(),), "protobuf"),
+    # By pages, so that who watches has its list: with streaming lists, the watch is there before.
+    Contender("client-go, protobuf", lambda: (client_go(),), "protobuf", environment=WITHOUT_STREAMING),
 ]
 
 
@@ -148,12 +152,12 @@ def _follow(
         for contender in FOLLOWERS:
             watches = _watches(client)
             try:
-                process = stack.enter_context(_started(contender.arguments(kubeconfig, size)))
+                process = stack.enter_context(_started(contender, kubeconfig, size))
             except Unavailable as error:
                 failed[contender.name] = str(error)
                 continue
             _wait_for_watches(client, watches + 1)
-            time.sleep(0.5)  # it has its list by now, and has told so itself
+            _wait_until_idle(process)
             if at_once:
                 process.send_signal(signal.SIGSTOP)
             running[contender.name] = process
@@ -162,8 +166,10 @@ def _follow(
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def _started(contender: Contender, kubeconfig: str, size: Size) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | dict(contender.environment)
+    command = contender.arguments(kubeconfig, size)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -191,3 +197,21 @@ def _wait_for_watches(client: Client, count: int) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"no {count} watches after {TIMEOUT:g} s")
         time.sleep(0.1)
+
+
+def _wait_until_idle(process: subprocess.Popen[str]) -> None:
+    """Wait until it has used next to no CPU for a while: it is ready then, and has taken note of it."""
+    deadline = time.monotonic() + TIMEOUT
+    used, now = -1, _ticks(process.pid)
+    while now - used > 1:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args!r} did not come to rest within {TIMEOUT:g} s")
+        time.sleep(IDLE)
+        used, now = now, _ticks(process.pid)
+
+
+def _ticks(pid: int) -> int:
+    """Hundredths of a second of CPU that a process has used."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
