@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -22,9 +24,11 @@ from tests.serving import Served, served
 pytest.importorskip("django", reason="the extra kubewatch[django] is not installed")
 
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 
 import tests.djangosite.setup  # noqa: F401
+from kubewatch.contrib.django.management.running import until_told
+from kubewatch.health import Report
 from tests.djangosite.databases import added, emptied, wait_for
 from tests.djangosite.models import Deployment, Machine
 
@@ -149,6 +153,16 @@ def test_a_port_that_there_cannot_be_is_refused() -> None:
     for command in (["reflectmodels"], ["runstores"], ["runcontroller", CONTROLLER]):
         with pytest.raises(CommandError, match=r"port 65536 cannot be listened on: .* 0-65535"):
             call_command(*command, port=65536)
+
+
+def test_a_second_signal_waits_for_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    with until_told({"port": None}, OutputWrapper(io.StringIO()), Report, Report) as told:
+        signal.raise_signal(signal.SIGINT)
+        assert (told.stopped, left) == (True, [])
+        signal.raise_signal(signal.SIGINT)
+        assert left == [3]
 
 
 # runstores

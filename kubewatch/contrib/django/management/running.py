@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from kubewatch.controller.signals import handled
 from kubewatch.health import Report
 from kubewatch.probes import Answer, Probes
 from kubewatch.stop import Stop
+from kubewatch.supervisor import CUT_OFF
 
 
 def add_address(parser: ArgumentParser) -> None:
@@ -27,10 +29,13 @@ def add_address(parser: ArgumentParser) -> None:
 def until_told(
     options: dict[str, Any], out: OutputWrapper, alive: Callable[[], Report], ready: Callable[[], Report]
 ) -> Iterator[Stop]:
-    """Within, probes are answered, and a signal stops the `Stop` that is given."""
+    """Within, probes are answered, and a signal stops the `Stop` that is given; a second one ends the process.
+
+    For a database that says nothing any more may be waited for without end; what it was in, it rolls back.
+    """
     told = Stop()
     pages = {"/healthz": partial(_answer, alive), "/readyz": partial(_answer, ready)}
-    with handled(told.stop, told.stop), ExitStack() as stack:
+    with handled(told.stop, lambda: os._exit(CUT_OFF)), ExitStack() as stack:
         if options["port"] is not None:
             try:
                 probes = stack.enter_context(Probes((options["bind"], options["port"]), pages))
