@@ -130,7 +130,8 @@ WRONG = {
 def said(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> dict[str, list[str]]:
     """What mypy says of each expression; all are looked at in one go, as starting mypy takes seconds."""
     folder = tmp_path_factory.mktemp("typing")
-    cache = pytestconfig.cache.mkdir("mypy") if pytestconfig.cache else folder
+    kept = getattr(pytestconfig, "cache", None)  # pytest may run without
+    cache = kept.mkdir("mypy") if kept else folder
     lines = [f"reveal_type({right})\n" for right in RIGHT] + [f"print({wrong})\n" for wrong in WRONG]
     (folder / "chains.py").write_text(SETTING + "".join(lines))
     settings = ["--strict", "--python-version=3.10", "--follow-imports=silent", f"--cache-dir={cache}"]
