@@ -1,1 +1,1 @@
-"""Where kubewatch is at home: Flask, Django, Prometheus. Each needs its extra, and nothing here is imported by the rest."""
+"""Where kubewatch is at home: Flask, Django, Prometheus. Each needs its extra; the rest imports nothing of it."""
