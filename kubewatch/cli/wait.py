@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from kubewatch import backoffs
 from kubewatch.api import Api
+from kubewatch.aside import aside
 from kubewatch.client import Client
 from kubewatch.conditions import Condition, is_created, is_deleted, is_rolled_out, is_rollout_failed
 from kubewatch.config import Config
@@ -22,6 +25,8 @@ from .connect import api_named, client_for
 from .goals import Unmet, goal, is_gone
 from .messages import explain, tell
 from .output import name_of, write_line
+
+T = TypeVar("T")
 
 # Seconds that a negative timeout stands for.
 WEEK = 7 * 24 * 3600.0
@@ -48,19 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
     seconds = arguments.timeout if arguments.timeout >= 0 else WEEK
     end = time.monotonic() + seconds
+    asked_until = end if seconds else math.inf  # one look takes as long as it takes
     status = 0
     with client_for(arguments) as client:
         if kind:
-            api = api_named(kind, arguments, client)
+            api = answered(lambda: api_named(kind, arguments, client), asked_until)
             if is_created in goals:
-                wait_for_any(api, config, seconds)
-            targets = selected(api, arguments.selector, arguments.field_selector)
+                wait_for_any(api, config, left(end))
+            targets = answered(lambda: selected(api, arguments.selector, arguments.field_selector), asked_until)
         else:
-            targets = named(names, arguments, client)
+            targets = answered(lambda: named(names, arguments, client), asked_until)
         for target in targets:
             try:
                 for each in goals:
-                    met = wait_for(target, each, max(0.0, end - time.monotonic()))
+                    met = wait_for(target, each, end)
                     if met is not None:
                         write_line(f"{name_of(met)} condition met")
             except ConditionTimeout as error:
@@ -128,25 +134,38 @@ def wait_for_any(api: Api[Any], config: Config, seconds: float) -> None:
 # Waiting
 
 
-def wait_for(target: Target, goal: Condition[Any], seconds: float) -> Any:
-    """Wait until the goal is reached; returns the object, None where it was gone already.
+def left(end: float) -> float:
+    """The seconds until `end`."""
+    return max(0.0, end - time.monotonic())
+
+
+def answered(ask: Callable[[], T], end: float) -> T:
+    """What `ask()` returns; raises Unmet where the server has not answered by then."""
+    try:
+        return aside(ask, seconds=end - time.monotonic())
+    except TimeoutError as late:
+        raise Unmet("timed out waiting for the condition; the server has not answered") from late
+
+
+def wait_for(target: Target, goal: Condition[Any], end: float) -> Any:
+    """Wait until the goal is reached, or `end`; returns the object, None where it was gone already.
 
     Raises ConditionTimeout, and Unmet for an object that is not there or whose rollout has failed.
     """
     api, name, seen = target
     if goal is is_gone:
         if seen is None:
-            seen = await_condition(api, name, lambda obj: True, 0)
+            seen = await_condition(api, name, lambda obj: True, left(end))
         if seen is not None:
-            await_condition(api, name, is_deleted(seen.uid), seconds)
+            await_condition(api, name, is_deleted(seen.uid), left(end))
         return seen
     if goal is is_created:
-        return await_condition(api, name, goal, seconds)
+        return await_condition(api, name, goal, left(end))
     hopeless = absent_at_first()
     if goal is is_rolled_out:
         hopeless |= is_rollout_failed
     try:
-        return await_condition(api, name, goal, seconds, unless=hopeless)
+        return await_condition(api, name, goal, left(end), unless=hopeless)
     except ConditionFailed as failed:
         if failed.last is None:
             raise Unmet(f'{api.resource} "{name}" not found') from failed

@@ -193,6 +193,25 @@ def test_a_busy_server_is_waited_for(server: ApiServer, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/api/v1", "pod/web-1 --for=condition=Ready"),
+        ("/api/v1/*", "pod -l app=web --for=condition=Ready"),
+        ("/api/v1/*", "pod/web-1 --for=delete"),
+    ],
+)
+def test_the_timeout_is_also_that_of_finding_out_which_objects_are_meant(
+    server: ApiServer, path: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.faults.add(Fault.silent(), path=path, times=None)
+    status, out, err = wait(capsys, *line.split(), "--timeout=500ms")
+    server.faults.clear()
+    assert (status, out) == (1, "")
+    assert err.startswith("kubewatch: error: timed out waiting for ")
+    assert err.endswith("the server has not answered\n")
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("pod/web-1", "--for"),
