@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from kubewatch.api import Api
+from kubewatch.aside import aside
 from kubewatch.client import Client
+from kubewatch.errors import Unreachable
 from kubewatch.printing.rows import Shape
 from kubewatch.printing.text import wants_colour
 
 from .output import Form, form_for
+
+T = TypeVar("T")
 
 
 def client_for(arguments: argparse.Namespace) -> Client:
@@ -35,6 +41,14 @@ def api_named(kind: str, arguments: argparse.Namespace, client: Client) -> Api[A
     if found.namespaced and not arguments.all_namespaces:
         api = api.within(arguments.namespace or client.namespace)
     return api
+
+
+def answered(ask: Callable[[], T], end: float) -> T:
+    """What `ask()` returns; raises Unreachable where the server has not answered by then."""
+    try:
+        return aside(ask, seconds=end - time.monotonic())
+    except TimeoutError as late:
+        raise Unreachable("timed out: the server has not answered in time") from late
 
 
 def label_of(api: Api[Any]) -> str:

@@ -6,12 +6,10 @@ import argparse
 import math
 import re
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from kubewatch import backoffs
 from kubewatch.api import Api
-from kubewatch.aside import aside
 from kubewatch.client import Client
 from kubewatch.conditions import Condition, is_created, is_deleted, is_rolled_out, is_rollout_failed
 from kubewatch.config import Config
@@ -21,12 +19,10 @@ from kubewatch.rollout import rollout_status
 from kubewatch.wait import await_condition
 from kubewatch.watcher import watcher
 
-from .connect import api_named, client_for
+from .connect import answered, api_named, client_for
 from .goals import Unmet, goal, is_gone
 from .messages import explain, tell
 from .output import name_of, write_line
-
-T = TypeVar("T")
 
 # Seconds that a negative timeout stands for.
 WEEK = 7 * 24 * 3600.0
@@ -137,14 +133,6 @@ def wait_for_any(api: Api[Any], config: Config, seconds: float) -> None:
 def left(end: float) -> float:
     """The seconds until `end`."""
     return max(0.0, end - time.monotonic())
-
-
-def answered(ask: Callable[[], T], end: float) -> T:
-    """What `ask()` returns; raises Unmet where the server has not answered by then."""
-    try:
-        return aside(ask, seconds=end - time.monotonic())
-    except TimeoutError as late:
-        raise Unmet("timed out waiting for the condition; the server has not answered") from late
 
 
 def wait_for(target: Target, goal: Condition[Any], end: float) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +18,7 @@ from kubewatch.vitals import Vitals
 from kubewatch.watcher import watcher
 
 from .changes import Change, What, as_they_come, changes
-from .connect import api_for, client_for, form_of, label_of, output_of
+from .connect import answered, api_for, client_for, form_of, label_of, output_of
 from .messages import cause_of, tell
 from .output import Form
 from .progress import Progress, bar_fits
@@ -29,12 +31,14 @@ _PASSING = (408, 410, 429)
 def run(arguments: argparse.Namespace) -> int:
     """Follow what the arguments name until told to end; returns the exit status.
 
-    Raises InvalidInput before any request, and KubewatchError for what no retry mends.
+    1 when the time was over before there was a whole list. Raises InvalidInput before any request, and KubewatchError
+    for what no retry mends.
     """
+    end = math.inf if arguments.seconds is None else time.monotonic() + arguments.seconds
     config = Config(label_selector=arguments.selector, field_selector=field_selector(arguments))
     mark = predicates.any_of(getattr(predicates, name) for name in arguments.predicate or ["resource_version"])
     with client_for(arguments) as client:
-        api = api_for(arguments, client)
+        api = answered(lambda: api_for(arguments, client), end)
         label, form = label_of(api), form_of(arguments, api, live=True)
         with Progress(label, shown=bar_fits(output_of(arguments))) as progress:
             stream = going_on(watcher(api, config), progress, label)
@@ -44,7 +48,17 @@ def run(arguments: argparse.Namespace) -> int:
                 events = counted(stream, stream.vitals, progress, config.page_size)
                 found = as_they_come(events) if arguments.events else changes(events, mark)
                 follow(found, form, label, only_changes=arguments.only_changes)
+    if arguments.seconds is not None and stream.vitals.resource_version is None:
+        tell(f"error: no whole list of {label} came in time: {reason(stream.vitals)}")
+        return 1
     return 0
+
+
+def reason(vitals: Vitals) -> str:
+    """Why a watch has not come further, as far as is known."""
+    if vitals.last_error is not None:
+        return str(cause_of(vitals.last_error))
+    return "the server has not answered" if vitals.heard_at is None else "it was still coming"
 
 
 def field_selector(arguments: argparse.Namespace) -> str | None:

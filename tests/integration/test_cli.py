@@ -257,6 +257,28 @@ def test_a_watch_ends_by_itself_when_told_for_how_long(kubeconfig: Path, maps: A
     assert (status, out, err) == (0, "configmap/a\n", "")
 
 
+@pytest.mark.parametrize(
+    ("path", "fault", "why"),
+    [
+        ("/api/v1", Fault.silent(), "the server has not answered"),
+        ("/api/v1/*", Fault.silent(), "the server has not answered"),
+        ("/api/v1/*", Fault.status(503), "503"),
+    ],
+)
+def test_a_watch_that_ends_before_it_has_a_list_says_so(
+    embedded: tuple[ApiServer, Path], path: str, fault: Any, why: str
+) -> None:
+    server, kubeconfig = embedded
+    server.faults.add(fault, path=path, times=None)
+    status, out, err = run(kubeconfig, "watch", "configmaps", "--for", "500ms")
+    server.faults.clear()
+    assert (status, out) == (1, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("kubewatch: error: ")
+    assert "in time" in last
+    assert why in last
+
+
 def test_sigterm_ends_a_watch_with_143(kubeconfig: Path, maps: Api[Any], namespace: str) -> None:
     make(maps, "a")
     with Command(kubeconfig, "watch", "configmaps", "-n", namespace, *MINE) as command:
@@ -278,7 +300,7 @@ def test_a_watch_ends_quietly_with_its_reader_though_nothing_happens(
         assert command.err.rest() == ""
 
 
-@pytest.mark.parametrize("command", ["get namespaces", "watch namespaces --for 300ms -o table"])
+@pytest.mark.parametrize("command", ["get namespaces", "watch namespaces --for 1s -o table"])
 @pytest.mark.parametrize(
     ("redirection", "status", "says"),
     [(">&-", 0, ""), ("2>&-", 0, ""), ("<&- >&- 2>&-", 0, ""), (">/dev/full", 1, "No space left on device\n")],

@@ -207,8 +207,8 @@ def test_the_timeout_is_also_that_of_finding_out_which_objects_are_meant(
     status, out, err = wait(capsys, *line.split(), "--timeout=500ms")
     server.faults.clear()
     assert (status, out) == (1, "")
-    assert err.startswith("kubewatch: error: timed out waiting for ")
-    assert err.endswith("the server has not answered\n")
+    assert err.startswith("kubewatch: error: timed out")
+    assert "the server has not answered" in err
 
 
 @pytest.mark.parametrize(
