@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from kubewatch.testing import ApiServer, EnvTest
 
     from .postgres import Postgres
+
+# Some tests press Ctrl-C, which a shell has what it runs in the background ignore, and that is handed down.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("kubewatch", deadline=None)

@@ -1,4 +1,7 @@
-"""One browser for all tests of the examples: starting it takes longer than using it."""
+"""A browser for the tests of a file: starting it takes longer than using it.
+
+Not for all of them: while it is there, its driver runs an event loop on this thread, and Django refuses to work there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
     yield from chromium()
