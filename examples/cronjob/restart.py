@@ -2,8 +2,8 @@
 
     python restart.py web api
 
-Exit status: 0 all are restarted; 3 a rollout failed; 1 another error; 143 SIGTERM. After an error, or SIGTERM, those
-that come later are left as they are.
+Exit status: 0 all are restarted; 3 a rollout failed, or no name was given; 1 another error; 143 SIGTERM. After an
+error, or SIGTERM, those that come later are left as they are.
 """
 
 import logging
@@ -31,6 +31,9 @@ def restart(name: str) -> None:
 
 
 def main(names: list[str]) -> int:
+    if not names:
+        logger.error("which deployments? Write python restart.py NAME ...")
+        return 3
     for name in names:
         try:
             restart(name)

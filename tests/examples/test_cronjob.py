@@ -153,6 +153,12 @@ def test_a_deployment_that_is_not_there_or_not_its_own_is_an_error_that_says_so(
     assert error in output
 
 
+def test_no_names_is_an_error_that_no_other_try_mends(kube_api: ApiServer, tmp_path: Path) -> None:
+    code, output = ended(RESTART, server=kube_api, tmp_path=tmp_path)
+    assert code == 3
+    assert "restart.py" in output
+
+
 # The manifests
 
 
