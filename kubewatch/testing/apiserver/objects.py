@@ -101,13 +101,14 @@ class Objects:
         api_version, _, plain = kind.rpartition("/")
         found = self._cluster.kinds.of(api_version, plain) if api_version else self._cluster.kinds.named(kind)
         if found is None:
-            raise resource_not_found()
+            raise resource_not_found(f"{api_version!r} {plain!r}" if api_version else repr(kind))
         return found
 
     def _of(self, document: Mapping[str, Any]) -> Resource:
-        found = self._cluster.kinds.of(document.get("apiVersion", ""), document.get("kind", ""))
+        api_version, kind = document.get("apiVersion", ""), document.get("kind", "")
+        found = self._cluster.kinds.of(api_version, kind)
         if found is None:
-            raise resource_not_found()
+            raise resource_not_found(f"{api_version!r} {kind!r}")
         return found
 
     def _namespace(self, resource: Resource, document: Mapping[str, Any], namespace: str) -> str:

@@ -88,8 +88,9 @@ def not_found(group: str, plural: str, name: str) -> ApiError:
     return ApiError(404, "NotFound", message, details=_details(name, group, plural))
 
 
-def resource_not_found() -> ApiError:
-    return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+def resource_not_found(wanted: str = "") -> ApiError:
+    message = f"the server serves no {wanted}" if wanted else "the server could not find the requested resource"
+    return ApiError(404, "NotFound", message, details={})
 
 
 def method_not_allowed() -> ApiError:

@@ -65,6 +65,20 @@ class TestCreate:
             objects.create(config_map())
         assert refused(error) == (409, "AlreadyExists")
 
+    @pytest.mark.parametrize(
+        ("document", "says"),
+        [
+            ({"apiVersion": "v1", "kind": "Podd"}, "the server serves no 'v1' 'Podd'"),
+            ({"kind": "Pod"}, "the server serves no '' 'Pod'"),
+        ],
+    )
+    def test_of_a_kind_that_is_not_served_says_which(
+        self, objects: Objects, document: dict[str, Any], says: str
+    ) -> None:
+        with pytest.raises(ApiError, match=says) as error:
+            objects.create({**document, "metadata": {"name": "a"}})
+        assert refused(error) == (404, "NotFound")
+
     def test_into_no_namespace_is_not_found(self, objects: Objects) -> None:
         with pytest.raises(ApiError, match='namespaces "nowhere" not found') as error:
             objects.create(config_map(), namespace="nowhere")
