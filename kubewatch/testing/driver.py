@@ -17,6 +17,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from kubewatch.api import Api
+from kubewatch.controller.checks import kind_of
 from kubewatch.controller.queue import Pause
 from kubewatch.controller.results import Result, RunnerError
 from kubewatch.errors import InvalidInput
@@ -28,6 +30,8 @@ from .fences import BookmarkFence, Fence, ListFence
 from .handle import ApiServer
 
 if TYPE_CHECKING:
+    from kubewatch.controller.builder import Controller
+
     from .envtest import EnvTest
 
 # Seconds after which the server is asked again: a watch that was just being opened is told nothing.
@@ -42,13 +46,17 @@ class ControllerDriver:
     may take.
 
     Streams that are merged or shared cannot be driven, as what they bring waits in between; on a real server only
-    watches that the controller makes itself can: InvalidInput says so.
+    watches that the controller makes itself can: InvalidInput says so. It also refuses a controller whose watches would
+    go to another server, such as that of your kubeconfig.
     """
 
     def __init__(self, server: ApiServer | EnvTest, program: Program[Any, Any], *, patience: float = 30.0) -> None:
         self.clock = FakeClock()
         self.results: list[Result] = []
         self._patience = patience
+        if not isinstance(program, Program):
+            raise TypeError(f"the driver drives a Program, not {kind_of(program)}; call the function that makes one")
+        _check_cluster(program.controller, server)
         controller = program.controller.with_config(clock=self.clock, concurrency=1)
         self._fence: Fence = BookmarkFence(server, patience) if isinstance(server, ApiServer) else ListFence(controller)
         self._store = controller.store()
@@ -143,3 +151,16 @@ class ControllerDriver:
             f"the controller is not idle after {self._patience:g} s: {stats.running} running, {stats.depth} due, "
             f"{stats.runs} done; behind the server: {', '.join(self._fence.behind(goal)) or 'no watch'}"
         )
+
+
+def _check_cluster(controller: Controller[Any], server: ApiServer | EnvTest) -> None:
+    """Refuse a controller that would work on another cluster than the test's: nobody wants that by accident."""
+    for trigger in controller._triggers:
+        api = trigger.source[0] if trigger.source is not None else None
+        if isinstance(api, Api):
+            url = api._target.client._credentials.current().dialer.url
+            if url != server.url:
+                raise InvalidInput(
+                    f"{trigger.label} is watched on {url}, not on {server.url}, the server of this test: "
+                    "give the Api client=server.client()"
+                )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,6 +265,25 @@ def test_a_driver_that_was_stopped_says_so(kube_api: ApiServer, config_maps: Api
         driver.run_until_idle()
     with pytest.raises(InvalidInput, match="has ended"):
         driver.run_until_idle()
+
+
+def test_what_is_no_program_is_refused(kube_api: ApiServer) -> None:
+    def controller() -> None: ...
+
+    with pytest.raises(TypeError, match=r"drives a Program, not a function"):
+        ControllerDriver(kube_api, controller)  # type: ignore[arg-type]  # as whoever forgot to call it
+
+
+def test_a_controller_of_another_cluster_is_refused(
+    kube_api: ApiServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with ApiServer() as other:
+        monkeypatch.setenv("KUBECONFIG", other.kubeconfig(tmp_path / "kubeconfig"))
+        program = Program(Controller(Api("v1", "ConfigMap")), quiet)
+        with pytest.raises(InvalidInput, match=f"{other.url}, not on {kube_api.url}"):
+            ControllerDriver(kube_api, program)
+        assert not other.requests
+    assert not threads()
 
 
 def test_streams_that_wait_in_between_are_refused(kube_api: ApiServer, config_maps: Api[Object]) -> None:
