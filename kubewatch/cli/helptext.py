@@ -49,7 +49,8 @@ and all later ones, are told on stderr, and tried again after pauses that grow
 from 0.8 s to 30 s.
 
 Exit status: 0 ended by --for, or nobody reads the pipe any more; 1 an error
-that cannot mend itself; 2 wrong usage; 130 Ctrl-C; 143 SIGTERM.
+that cannot mend itself, or no whole list in time; 2 wrong usage; 130 Ctrl-C;
+143 SIGTERM.
 """
 
 GET = """\
