@@ -105,8 +105,8 @@ class RunningController:
 
     @property
     def ready(self) -> bool:
-        """Whether its stores are filled and it reconciles: for readiness probes."""
-        return self.healthy and self._runner.is_open
+        """Whether its stores are filled, and so it reconciles: for readiness probes."""
+        return self.healthy and all(reader.is_ready for _, reader in self._runner.stores)
 
     @property
     def error(self) -> BaseException | None:

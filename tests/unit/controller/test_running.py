@@ -13,6 +13,7 @@ import pytest
 
 from kubewatch import ObjectRef
 from kubewatch.controller import Action, Controller, QueueError, RunnerError, RunningController, Summary
+from kubewatch.controller.runner import Runner
 from kubewatch.errors import ApiError, InitialListFailed, InvalidInput
 from kubewatch.events import Init, InitApply
 from kubewatch.objects import Object
@@ -42,6 +43,17 @@ def test_an_application_starts_and_stops_a_controller() -> None:
     assert running.join()
     assert "ended" in repr(running)
     assert running.stats.runs == 1
+
+
+def test_it_is_ready_as_soon_as_its_stores_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited for its store and then asks for its health is not told that it waits for its stores."""
+    feed, late, look = Feed().list(pod("a")), threading.Event(), Runner._wait_for_stores
+    monkeypatch.setattr(Runner, "_wait_for_stores", lambda runner: look(runner) and late.wait(PATIENCE))
+    with controlled(feed).start(quiet) as running:
+        feed.reader.wait_until_ready(PATIENCE)
+        state = running.state
+        late.set()
+    assert state == "ready"
 
 
 def test_stop_waits_for_what_runs_but_not_longer_than_it_is_told_to() -> None:
