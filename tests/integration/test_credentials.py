@@ -127,7 +127,7 @@ def test_the_kubeconfig_of_the_environment_is_found_with_its_namespace(
 def test_another_context_can_be_chosen(server: Guarded, config: Callable[..., Path]) -> None:
     path = config(server.url, {"token": "first"})
     assert Client.from_kubeconfig(str(path), "other").namespace == "default"
-    with pytest.raises(AuthError, match="nowhere"):
+    with pytest.raises(AuthError, match=r"has no context 'nowhere'; it has .*other"):
         Client.from_kubeconfig(str(path), "nowhere").request("GET", "/version")
 
 
