@@ -103,7 +103,8 @@ def _with_loader(paths: str, context: str | None, use: Callable[[Any], T]) -> T:
             raise AuthError(f"the kubeconfig {paths} does not exist")
         contexts = [each["name"] for each in files.config.safe_get("contexts") or ()]
         if context is not None and context not in contexts:
-            raise AuthError(f"the kubeconfig {paths} has no context {context!r}; it has {', '.join(contexts) or 'none'}")
+            known = ", ".join(contexts) or "none"
+            raise AuthError(f"the kubeconfig {paths} has no context {context!r}; it has {known}")
         loader = _loader_class()(
             config_dict=files.config,
             active_context=context,
