@@ -39,7 +39,7 @@ def python_environment() -> str:
 @functools.cache
 def kube_rs() -> str:
     """The program on kube-rs; raises Unavailable."""
-    _run(["cargo", "build", "--release", "--locked", "--quiet"], PEERS / "kube_rs")
+    _run(["cargo", "build", "--release", "--quiet"], PEERS / "kube_rs")
     target = Path(os.environ.get("CARGO_TARGET_DIR") or PEERS / "kube_rs" / "target")
     return str(target / "release" / "kube-rs-peer")
 
