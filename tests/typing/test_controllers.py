@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from mypy import api as mypy
+
+from .verdicts import verdicts
 
 SETTING = """
 import threading
@@ -94,22 +95,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> dict[str, list[str]]:
-    """What mypy says of each expression; all are looked at in one go, as starting mypy takes seconds."""
-    folder = tmp_path_factory.mktemp("typing")
-    kept = getattr(pytestconfig, "cache", None)  # pytest may run without
-    cache = kept.mkdir("mypy") if kept else folder
-    lines = [f"reveal_type({right})\n" for right in RIGHT] + [f"print({wrong})\n" for wrong in WRONG]
-    (folder / "controllers.py").write_text(SETTING + "".join(lines))
-    settings = ["--strict", "--python-version=3.10", "--follow-imports=silent", f"--cache-dir={cache}"]
-    report, errors, _ = mypy.run([*settings, "--hide-error-context", str(folder / "controllers.py")])
-    assert not errors
-    first = SETTING.count("\n") + 1
-    found: dict[str, list[str]] = {expression: [] for expression in [*RIGHT, *WRONG]}
-    for line, message in re.findall(r"controllers\.py:(\d+): (.*)", report):
-        number = int(line) - first
-        assert 0 <= number < len(found), message
-        found[[*RIGHT, *WRONG][number]].append(message)
-    return found
+    return verdicts(SETTING, [*RIGHT], [*WRONG], tmp_path_factory, pytestconfig)
 
 
 @pytest.mark.parametrize("expression", RIGHT)
