@@ -69,6 +69,10 @@ class _OpenWriter(Writer[T]):
         return
 
 
+class _Thread(threading.Thread):
+    """A store's own. It waits for no other's end without a limit, as that one's might wait for this one's."""
+
+
 class Following(Generic[T]):
     """One stream and its thread, from `start` to `end`; then it is over."""
 
@@ -86,7 +90,7 @@ class Following(Generic[T]):
         items = stream.reflect(_OpenWriter(self.store)).default_backoff().in_band()
         name = f"kubewatch live {label}"
         # A daemon, as the interpreter waits for all others before it tells us that it ends.
-        self.thread = threading.Thread(target=self._pull, args=(items,), name=name, daemon=True)
+        self.thread = _Thread(target=self._pull, args=(items,), name=name, daemon=True)
 
     @property
     def inherited(self) -> bool:
@@ -114,13 +118,14 @@ class Following(Generic[T]):
             raise
 
     def end(self, timeout: float | None) -> bool:
-        """Stop it, and wait for its end; returns whether it has ended."""
+        """Stop it, and wait for its end (with None, not on a store's thread); returns whether it has ended."""
         if self.inherited:
             return True
         atexit.unregister(self.end)
         self._stop.stop()
         if not self.is_mine and self.thread.ident is not None:
-            self.thread.join(timeout)
+            on_a_stores = isinstance(threading.current_thread(), _Thread)
+            self.thread.join(0.0 if timeout is None and on_a_stores else timeout)
         return not self.thread.is_alive()
 
     def wait_until_ready(self, timeout: float | None) -> bool:

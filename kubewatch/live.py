@@ -90,8 +90,9 @@ class LiveStore(Store[T]):
     def stop(self, timeout: float | None = None) -> bool:
         """End the thread, and wait for that, `timeout` seconds at most (None: as long as it takes, some milliseconds).
 
-        Returns whether it has ended, which it has not where `modify` or a listener stops it, on its own thread. What
-        the store holds can be read on. Idempotent; from any thread. In a forked child it leaves the parent's alone.
+        Returns whether it has ended. `modify` and listeners run on a store's thread: there its own end is not waited
+        for, and another's only with a `timeout`, as the two might wait for each other. What the store holds can be read
+        on. Idempotent; from any thread. In a forked child it leaves the parent's alone.
         """
         run = self._run
         return run is None or run.end(timeout)

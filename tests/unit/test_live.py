@@ -15,7 +15,7 @@ import pytest
 
 from kubewatch import Api, Event, InvalidInput, LiveStore, Object, UnknownKind, WriterDropped, live
 from kubewatch.errors import Unreachable
-from kubewatch.events import Apply, Delete
+from kubewatch.events import Apply, Delete, InitDone
 from tests.unit.stored import in_child, names
 from tests.unit.stub_source import Do, StubSource, added, deleted, page, pod
 
@@ -179,6 +179,28 @@ class TestStopping:
         pods.start()
         assert answers.get(timeout=PATIENCE) is False
         assert pods.stop(PATIENCE)
+
+    def test_listeners_may_stop_each_others_stores(self, follow: Callable[..., Pods]) -> None:
+        one, other = follow(web()), follow(web())
+        both = threading.Barrier(2)
+        answers: SimpleQueue[bool] = SimpleQueue()
+
+        def stops(store: Pods) -> Callable[[object], None]:
+            def listener(event: object) -> None:
+                if isinstance(event, InitDone):
+                    both.wait(PATIENCE)
+                    answers.put(store.stop())
+
+            return listener
+
+        one.on_change(stops(other))
+        other.on_change(stops(one))
+        one.start()
+        other.start()
+        answers.get(timeout=PATIENCE)
+        answers.get(timeout=PATIENCE)
+        assert one.stop(PATIENCE)
+        assert other.stop(PATIENCE)
 
     def test_dropping_it_ends_its_thread(self) -> None:
         pods = live(web(), namespace=None).start()
