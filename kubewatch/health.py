@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Check(msgspec.Struct, frozen=True):
-    """Whether one thing is as it should be; `why` says in words how it is, also when it is well."""
+    """Whether one thing is as it should be; `why` says in words how it is, also when it is well.
+
+    Probes ask for no login, and a stranger may read it. Of errors it says the type alone: their texts, which name hosts
+    and users, are in the log.
+    """
 
     name: str
     ok: bool
@@ -50,7 +54,7 @@ class Report(msgspec.Struct, frozen=True):
 
 def check_store(name: str, store: Store[Any], within: float) -> Check:
     """Ready, and what the server had at most `within` seconds ago."""
-    return Check(name, store.is_live(within), str(store.freshness))
+    return Check(name, store.is_live(within), store.freshness)
 
 
 def check_watch(name: str, vitals: Vitals, within: float) -> Check:
@@ -58,9 +62,9 @@ def check_watch(name: str, vitals: Vitals, within: float) -> Check:
 
     A stream that neither heard of a server nor failed to is none of a server, and well.
     """
-    if vitals.heard_at is None:
-        return Check(name, not vitals.failing, f"never heard: {vitals.last_error}" if vitals.failing else "never heard")
     failing = f", failing: {type(vitals.last_error).__name__}" if vitals.failing else ""
+    if vitals.heard_at is None:
+        return Check(name, not vitals.failing, f"never heard{failing}")
     return Check(name, vitals.age <= within, f"heard {vitals.age:.1f} s ago{failing}")
 
 

@@ -189,7 +189,7 @@ class LiveStore(Store[T]):
     @property
     def freshness(self) -> str:
         failure = self.failure
-        ended = f", ended by {type(failure).__name__}: {failure}" if failure is not None else ""
+        ended = f", ended by {type(failure).__name__}" if failure is not None else ""
         return f"{self._fresh}{ended}"
 
     # For people
@@ -258,7 +258,8 @@ class LiveStore(Store[T]):
         from .notebook import counted
 
         vitals = self._fresh.vitals
-        trouble = f"\n{harmless(str(vitals.last_error))}" if vitals is not None and vitals.failing else ""
+        error = self.failure or (vitals.last_error if vitals is not None and vitals.failing else None)
+        trouble = f"\n{harmless(str(error))}" if error is not None else ""
         return f"{self.label}: {counted(len(self._here().store), 'object')}, {harmless(self.freshness)}{trouble}"
 
     def _indexed(self, indexer: Indexer[T], value: Hashable) -> list[T] | None:

@@ -148,10 +148,11 @@ class RunningController:
 
     @property
     def state(self) -> str:
-        """How it is, in words: `ready`, `waiting for its stores`, `ended: …`; for probes and people."""
+        """How it is, in words: `ready`, `waiting for its stores`, `ended by WriterDropped`; for probes and people."""
         if self.healthy:
             return "ready" if self.ready else "waiting for its stores"
-        return "ended" if self.error is None else f"ended: {self.error}"
+        error = self.error.error if isinstance(self.error, RunnerError) else self.error
+        return "ended" if error is None else f"ended by {type(error).__name__}"
 
     def __repr__(self) -> str:
         return f"<RunningController of {self._runner.label}, {self.state}>"

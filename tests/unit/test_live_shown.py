@@ -152,7 +152,7 @@ class TestAsText:
 
     def test_what_ended_it_is_told(self) -> None:
         shown = repr(live(StubSource[Object]([RuntimeError("no \x1b[2J\nsuch kind")])))
-        assert shown.endswith(r"ended by RuntimeError: no \x1b[2J\nsuch kind")
+        assert shown.endswith(", ended by RuntimeError\n" + r"no \x1b[2J\nsuch kind")
 
 
 def test_elsewhere_than_at_a_repl_showing_it_starts_nothing(follow: Follow) -> None:

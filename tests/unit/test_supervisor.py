@@ -173,7 +173,7 @@ def test_a_related_kind_that_nobody_may_watch_makes_a_service_not_ready() -> Non
         held.next_started()  # the main kind is there
         status, body = ask(port, "/readyz")
         told = {each["name"]: each["why"] for each in json.loads(body)["checks"] if not each["ok"]}
-        assert (status, told) == (503, {"shop: owned": "never heard: forbidden"})
+        assert (status, told) == (503, {"shop: owned": "never heard, failing: WatchStartFailed"})
         held.go()
         owned.list()
         owned.settle()

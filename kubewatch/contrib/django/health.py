@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.db import Error
@@ -11,6 +12,8 @@ from kubewatch.health import Check, Report, check_store
 
 from .reflection import Reflection
 from .stores import configured, stores
+
+_log = logging.getLogger(__name__)
 
 
 def stores_report() -> Report:
@@ -26,7 +29,8 @@ def check_rows(reflection: Reflection[Any], within: float) -> Check:
     try:
         state = ReflectionState._default_manager.using(reflection.database).filter(name=reflection.name).first()
     except Error as error:
-        return Check(reflection.name, False, f"the database cannot be asked: {reflection.told(error)}")
+        _log.warning("%s: the database cannot be asked: %s", reflection.label, reflection.told(error))
+        return Check(reflection.name, False, f"the database cannot be asked: {type(error).__name__}")
     if state is None:
         return Check(reflection.name, False, "never written; does manage.py reflectmodels run?")
     age = (timezone.now() - state.heard_at).total_seconds()

@@ -139,13 +139,16 @@ def test_monitoring_hears_how_fresh_the_rows_of_other_processes_are(kube_api: Ap
     emptied("default")
 
 
-def test_monitoring_is_told_of_a_database_that_cannot_be_asked(kube_api: ApiServer) -> None:
+def test_monitoring_is_told_of_a_database_that_cannot_be_asked_and_the_log_why(
+    kube_api: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
     call_command("migrate", "kubewatch", "zero", verbosity=0)
     try:
         with site(kube_api, REFLECT=["tests.djangosite.kube.machines"]) as browser:
             answer = browser.get("/kube/freshness")
             assert answer.status_code == 503
-            assert checks(answer)["djangosite.machine"].startswith("the database cannot be asked: OperationalError")
+            assert checks(answer)["djangosite.machine"] == "the database cannot be asked: OperationalError"
+            assert "the database cannot be asked: OperationalError: no such table" in caplog.text
     finally:
         call_command("migrate", verbosity=0)
 
