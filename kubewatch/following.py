@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
-from .errors import InvalidInput, KubewatchError, WatchError, WriterDropped
+from .errors import AuthError, InvalidInput, KubewatchError, WatchError, WriterDropped
 from .events import Event
 from .freshness import LOOK
 from .indexes import Indexer
@@ -133,10 +133,11 @@ class Following(Generic[T]):
         if self.is_mine and not self.store.is_ready:
             raise InvalidInput("what waits for the first list here runs on the thread that it waits for: a listener")
         try:
-            return self.store.wait_until_ready(timeout)
+            self.store._fresh.wait_until_ready(timeout, self._check_credentials)
         except WriterDropped:
             self.check()
             raise
+        return True
 
     def linger(self, seconds: float) -> None:
         """Give the first list a moment to come; less where it fails."""
@@ -151,6 +152,12 @@ class Following(Generic[T]):
         """Raise what ended it by itself."""
         if self.failure is not None:
             raise self.failure.with_traceback(None)  # which would grow with each time
+
+    def _check_credentials(self) -> None:
+        """Raise that there are none, or none that serve: that is for a person to mend, and no matter of time."""
+        error = self._vitals.last_error
+        if error is not None and self._vitals.heard_at is None and isinstance(error.__cause__, AuthError):
+            raise error.__cause__.with_traceback(None)
 
     def _pull(self, items: InBand) -> None:
         try:

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from .errors import InvalidInput, StaleAfterFork, WriterDropped
 from .gates import Latch
@@ -111,11 +112,15 @@ class Freshness:
         heard_at = self._current_at if self.relisting else self.vitals.heard_at
         return heard_at is not None and self.vitals.clock() - heard_at <= within
 
-    def wait_until_ready(self, timeout: float | None) -> None:
-        """Wait for the first complete list; raises TimeoutError and WriterDropped, saying why."""
+    def wait_until_ready(self, timeout: float | None, look: Callable[[], object] = lambda: None) -> None:
+        """Wait for the first complete list; raises TimeoutError and WriterDropped, saying why, and what `look` raises.
+
+        `look` is called now and then.
+        """
         began = time.monotonic()
         complained = False
         while not self._settled.is_open and not self.ended:
+            look()
             waited = time.monotonic() - began
             if timeout is not None and waited >= timeout:
                 raise TimeoutError(f"the store is not ready after {timeout:g} s: {self._why()}")

@@ -182,7 +182,8 @@ class LiveStore(Store[T]):
         """Wait until the first list is complete, `timeout` seconds at most (None: as long as it takes); returns True.
 
         Starts a store that nobody started. Raises `TimeoutError` saying why, `WriterDropped` where the store is stopped
-        before that, and what ended the thread.
+        before that, and what ended the thread; and at once, while the thread tries on, `AuthError` where there are no
+        credentials: no kubeconfig, say.
         """
         return self._here().wait_until_ready(timeout)
 
@@ -346,7 +347,7 @@ def live(
     - `default_timeout`: seconds that a read waits for the first list, of a store that nobody started.
 
     Makes no request and starts no thread; see `LiveStore`. Raises `InvalidInput`; a read that waits in vain raises
-    `TimeoutError` saying why.
+    `TimeoutError` saying why, or at once `AuthError`.
     """
     if modify is not None and not callable(modify):
         raise InvalidInput(f"modify needs a function of an object's draft, not {modify!r}")

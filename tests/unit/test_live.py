@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kubewatch import Api, Event, InvalidInput, LiveStore, Object, UnknownKind, WriterDropped, live
-from kubewatch.errors import Unreachable
+from kubewatch.errors import AuthError, Unreachable
 from kubewatch.events import Apply, Delete, InitDone
 from tests.unit.stored import in_child, names
 from tests.unit.stub_source import Do, StubSource, added, deleted, page, pod
@@ -30,7 +30,7 @@ def follow() -> Iterator[Callable[..., Pods]]:
     """Makes LiveStores that are stopped when the test ends."""
     made: list[Pods] = []
 
-    def make(source: StubSource[Object], **options: Any) -> Pods:
+    def make(source: StubSource[Object] | str, **options: Any) -> Pods:
         made.append(live(source, **options))
         return made[-1]
 
@@ -252,6 +252,25 @@ class TestFailing:
         pods.start()
         gc.collect()
         assert failed() is None
+
+    def test_that_there_is_no_cluster_is_told_at_once(
+        self, follow: Callable[..., Pods], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        monkeypatch.setenv("KUBECONFIG", "/nonexistent/config")
+        pods = follow("pods", default_timeout=threading.TIMEOUT_MAX)
+        for read in (pods.state, lambda: pods.get("web-0"), pods.wait_until_ready):
+            with pytest.raises(AuthError, match="/nonexistent/config, which does not exist"):
+                read()
+
+    def test_a_store_without_credentials_tries_on_as_they_may_come(self, follow: Callable[..., Pods]) -> None:
+        filled = threading.Event()
+        pods = follow(StubSource([AuthError("log in"), page(pod("web-0", 1), version=1)]))
+        pods.on_change(lambda event: filled.set() if isinstance(event, InitDone) else None)
+        with pytest.raises(AuthError, match="log in"):
+            pods.state()
+        assert filled.wait(PATIENCE)
+        assert names(pods) == ["web-0"]
 
     def test_modify_that_fails_costs_its_object_and_no_more(
         self, follow: Callable[..., Pods], caplog: pytest.LogCaptureFixture

@@ -18,8 +18,9 @@ class Stores(Mapping[str, LiveStore[Any]]):
     """The stores of `KUBEWATCH["STORES"]`: `stores["pods"].get("web-0", "shop")`. Safe to use from any thread.
 
     None runs before somebody asks: the first read of a store starts it, in the process that reads, and waits for its
-    first list; for READY_TIMEOUT seconds at most, then it raises TimeoutError. So nothing runs in gunicorn's master, in
-    runserver's reloader, or with a management command that reads no store. Raises ImproperlyConfigured, and KeyError.
+    first list; for READY_TIMEOUT seconds at most, then it raises TimeoutError, and at once AuthError. So nothing runs
+    in gunicorn's master, in runserver's reloader, or with a management command that reads no store. Raises
+    ImproperlyConfigured, and KeyError.
     """
 
     def __init__(self) -> None:

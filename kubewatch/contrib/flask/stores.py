@@ -17,7 +17,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from kubewatch.api import Api
 from kubewatch.client import Client
 from kubewatch.config import Config
-from kubewatch.errors import WriterDropped
+from kubewatch.errors import AuthError, WriterDropped
 from kubewatch.health import Report, check_store
 from kubewatch.indexes import IndexFunction
 from kubewatch.live import LiveStore, live
@@ -120,7 +120,7 @@ class AppStores:
         if not store.is_ready:
             try:
                 store.wait_until_ready(self.settings.ready_timeout)
-            except (TimeoutError, WriterDropped) as error:
+            except (TimeoutError, AuthError, WriterDropped) as error:
                 _log.warning("%s: %s", name, error)
                 raise NotReady(f"The list of {name} is not complete yet; try again soon.") from error
         return store

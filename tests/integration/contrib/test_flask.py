@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,17 @@ def test_a_view_is_answered_with_503_while_there_is_no_list(
         with pytest.raises(NotReady) as caught:
             len(kube.settings)
         assert "forbidden" in str(caught.value.__cause__)
+        kube.here.stop()
+
+
+def test_a_view_of_an_app_without_its_kubeconfig_is_answered_at_once_with_503(kube: KubeWatch) -> None:
+    app = flask.Flask("shop")
+    app.config.from_mapping(KUBEWATCH_KUBECONFIG="/nonexistent/config", KUBEWATCH_READY_TIMEOUT=threading.TIMEOUT_MAX)
+    kube.init_app(app)
+    with app.app_context():
+        with pytest.raises(NotReady) as caught:
+            len(kube.settings)
+        assert "/nonexistent/config does not exist" in str(caught.value.__cause__)
         kube.here.stop()
 
 
