@@ -5,15 +5,19 @@ memory twice. So a long page is cut where its objects are pulled. Where an objec
 one begins, and proved by decoding it: a JSON value that is complete ends where it ends. A wrong guess (the same bytes
 within an object) is no value. Then, and for those who want the JSON alone, a stretch of `STRETCH` bytes is looked over
 as a list. A page that is not written as Go writes it is cut up in one call.
+
+An item that is no JSON is handed out like the others, and whoever decodes it will see; `brackets.py` finds its end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
 
+from .brackets import objects_in
 from .decode import Decode
 from .fields import open_level
 from .turns import TURN, give_way
@@ -28,6 +32,7 @@ HEAD = 8192
 
 _ITEMS = b'"items":['
 _METADATA = b'"metadata":'
+_ITEMS_ANYHOW = re.compile(rb'"items"[ \t\r\n]*:[ \t\r\n]*\[').finditer
 
 
 class _ListMeta(msgspec.Struct, gc=False, rename="camel"):
@@ -53,7 +58,8 @@ class Odd(msgspec.Struct, frozen=True, gc=False):
 class Page(msgspec.Struct, frozen=True, gc=False):
     """One page of a list: the JSON of each item, the list's version, and how to go on.
 
-    `items` may be gone through once; that raises `msgspec.DecodeError` where the page turns out to be no JSON.
+    `items` may be gone through once; that raises `msgspec.DecodeError` where the page turns out to be no JSON. An item
+    may be none though the page is, but for it.
     `continue_` is empty on the last page; `remaining` (objects) is what is left, None where the server does not say.
     """
 
@@ -91,7 +97,18 @@ def decode_page(body: bytes | bytearray, size: int | None = None) -> Page:
         size = len(body)
     if not isinstance(body, bytearray):
         body = bytearray(body)
-    return (_decode_long(body, size) if size > STRETCH else None) or _page(_split(body, size))
+    page = _decode_long(body, size) if size > STRETCH else None
+    if page is not None:
+        return page
+    try:
+        return _page(_split(body, size))
+    except msgspec.ValidationError:
+        raise  # it is JSON, and no list
+    except msgspec.DecodeError:
+        page = _decode_broken(body, size)
+        if page is None:
+            raise
+    return page
 
 
 def _page(whole: _List, items: Iterable[bytes] | None = None) -> Page:
@@ -119,17 +136,44 @@ def _decode_long(body: bytearray, size: int) -> Page | None:
     start = body.find(_ITEMS, 0, HEAD) + len(_ITEMS)
     end = body.rfind(b"}]", 0, size) + 1  # where the items end, by all appearances
     opening = body.find(_METADATA, start, start + HEAD) + len(_METADATA)
-    rest = body[end:size]
-    # "items" could stand there a second time, and would then count; or be spelled with escapes.
-    if start < len(_ITEMS) or end <= start or opening < start or b'"items"' in rest or b"\\" in rest:
+    if start < len(_ITEMS) or end <= start or opening < start:
         return None
-    try:
-        # Complete without its items: so they are a member of the page itself, and not of something in it.
-        open_level(body[:start] + b"]}")
-        head = _decode_list(body[:start] + rest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    head = _without_items(body, size, start, end)
+    if head is None:
         return None
     return _page(head, Long(body, size, start, end, b"}," + body[start:opening], head))
+
+
+def _decode_broken(body: bytearray, size: int) -> Page | None:
+    """The page, if all of it but some items is JSON, and each of those ends for certain."""
+    for start in (match.end() for match in _ITEMS_ANYHOW(body, 0, min(size, HEAD))):
+        if _is_member(body, start):
+            places = list(objects_in(body, start, size))
+            head = _without_items(body, size, start, body.index(b"]", places[-1][1]))
+            view = memoryview(body)
+            return None if head is None else _page(head, [bytes(view[start:stop]) for start, stop in places])
+    return None
+
+
+def _without_items(body: bytearray, size: int, start: int, end: int) -> _List | None:
+    """The page without its items; None where they do not stand from `start` to `end`."""
+    rest = body[end:size]
+    # "items" could stand there a second time, and would then count; or be spelled with escapes.
+    if b'"items"' in rest or b"\\" in rest or not _is_member(body, start):
+        return None
+    try:
+        return _decode_list(body[:start] + rest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _is_member(body: bytearray, start: int) -> bool:
+    """Whether the items, which begin at `start`, are a member of the page itself, and not of something in it."""
+    try:
+        open_level(body[:start] + b"]}")  # complete without them
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 class Long:
@@ -184,7 +228,7 @@ class Long:
         if not self._head.metadata.continue_:
             self.body = bytearray()  # no page comes to be read over it
 
-    def _stretch(self, at: int) -> tuple[list[bytes], int]:
+    def _stretch(self, at: int) -> tuple[Iterable[bytes], int]:
         """Some items from `at` on, and where the next one begins."""
         body, end, reach, step = self.body, self._end, at + STRETCH, 256
         while True:
@@ -202,10 +246,19 @@ class Long:
                     continue
             finally:
                 body[at - 1], body[stop] = around
-            try:
-                return self._rest(at), end
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise self.refuse(error) from error
+            return self._one_by_one(at), end
+
+    def _one_by_one(self, at: int) -> Iterator[bytes]:
+        """What is left of a list of which some object is no JSON, or which does not end where it seemed to."""
+        body, stop = self.body, at
+        try:
+            for start, stop in objects_in(body, at, self._size):
+                yield bytes(memoryview(body)[start:stop])
+            closing = body.index(b"]", stop)
+            if closing != self._end:
+                yield from self._rest(closing + 1)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise self.refuse(error) from error
 
     def _rest(self, at: int) -> list[bytes]:
         # Not a list up to the end that was assumed: only the whole page tells what it is.
