@@ -36,7 +36,12 @@ class Condition(Generic[T]):
     """
 
     def __init__(self, test: Callable[[T | None], object], name: str | None = None) -> None:
-        """`test` says whether it holds; `name` is what it is called in messages, by default what `test` is called."""
+        """`test` says whether it holds; `name` is what it is called in messages, by default what `test` is called.
+
+        Raises InvalidInput for a `test` that is no function.
+        """
+        if not callable(test):
+            raise InvalidInput(f"a condition is a function of an object, such as conditions.is_created, not {test!r}")
         functools.update_wrapper(self, test)
         self.__name__ = name or name_of(test)
         self._test = test
@@ -106,6 +111,8 @@ def has_condition(type_: str, status: str = "True") -> Condition[Any]:
     `observedGeneration` or the status's, does not.
     https://kubernetes.io/docs/reference/kubectl/generated/kubectl_wait/
     """
+    if not (isinstance(type_, str) and type_ and isinstance(status, str)):
+        raise InvalidInput(f'has_condition needs texts, as in has_condition("Ready", "True"), not {(type_, status)!r}')
 
     def test(obj: Any) -> bool:
         for each in conditions_of(obj):

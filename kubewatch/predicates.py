@@ -47,6 +47,10 @@ class Predicate(Generic[T_contra]):
     __slots__ = ("__name__", "function")
 
     def __init__(self, function: Callable[[T_contra], Hashable | None], name: str | None = None) -> None:
+        if not callable(function):
+            raise InvalidInput(
+                f"a predicate is a function of an object, such as predicates.generation, not {function!r}"
+            )
         self.function = function
         self.__name__ = name or getattr(function, "__name__", None) or type(function).__name__
 
@@ -89,8 +93,6 @@ def predicate(function: Callable[[T_contra], Hashable | None]) -> Predicate[T_co
     """
     if isinstance(function, Predicate):
         return function
-    if not callable(function):
-        raise InvalidInput(f"a predicate is a function of an object, such as predicates.generation, not {function!r}")
     return Predicate(function)
 
 

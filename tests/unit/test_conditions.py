@@ -168,6 +168,18 @@ def test_a_condition_says_what_it_is_made_of() -> None:
     assert repr(conditions.has_condition("Ready")) == "has_condition('Ready', 'True')"
 
 
+def test_what_is_no_function_is_no_condition() -> None:
+    number: Any = 5
+    with pytest.raises(InvalidInput, match=r"a condition is a function of an object, .* not 5"):
+        Condition(number)
+
+
+@pytest.mark.parametrize("arguments", [(5,), ("",), ("Ready", True)])
+def test_has_condition_needs_texts(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(InvalidInput, match="has_condition needs"):
+        conditions.has_condition(*arguments)
+
+
 def test_what_is_no_function_does_not_combine() -> None:
     number: Any = 1
     for combine in (operator.and_, operator.or_):

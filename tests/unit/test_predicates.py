@@ -83,6 +83,13 @@ def test_a_function_can_be_lifted_and_joined() -> None:
     )
 
 
+def test_what_is_no_function_is_no_predicate() -> None:
+    number: Any = 5
+    for make in (predicates.predicate, predicates.Predicate):
+        with pytest.raises(InvalidInput, match="a predicate is a function of an object"):
+            make(number)
+
+
 @pytest.mark.parametrize("join", ["fallback", "combine"])
 def test_what_is_no_function_cannot_be_joined(join: str) -> None:
     with pytest.raises(InvalidInput, match="a predicate is a function of an object"):
