@@ -8,6 +8,7 @@ it at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -175,17 +176,35 @@ class Salvage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     resource_version: str | None = None
 
 
+# Where the beginning of an object tells something; a quote is missing where such a text goes on over brackets.
+_telling = re.compile(rb'"(?:name|namespace|uid|resourceVersion)"[ \t\r\n]*:[ \t\r\n]*"[^"\\{}\[\],]*"').finditer
+_TOLD_WITHIN = 8192  # bytes
+
+
 def salvage(raw: bytes) -> Salvage:
     """Name, namespace, uid and version as far as the bytes tell; never raises.
 
     >>> salvage(b'{"metadata": {"name": "web", "labels": 5}}').name
     'web'
+    >>> salvage(b'{"metadata": {"name": "web"}, "spec": tru}').name
+    'web'
     """
+    found = _told(raw)
+    if found is None:
+        found = Salvage()
+        for match in _telling(raw, 0, _TOLD_WITHIN):  # it is no JSON, but may be up to here
+            found = _told(raw[: match.end()] + b"}}") or found
+    return found
+
+
+def _told(raw: bytes) -> Salvage | None:
     try:
         meta = msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get("metadata")
         fields = msgspec.json.decode(meta, type=dict[str, msgspec.Raw]) if meta is not None else {}
+    except msgspec.ValidationError:
+        return Salvage()  # other JSON
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Salvage()
+        return None
     known: dict[str, str] = {}
     for field, name in zip(Salvage.__struct_fields__, Salvage.__struct_encode_fields__, strict=True):
         try:

@@ -191,6 +191,7 @@ class Machine(Generic[T]):
         if not line or line.isspace():
             return ()
         self._framed = True
+        type_, raw = "", b""
         try:
             type_, raw = decode_frame(line, 0, len(line))
             content = self._open(type_, raw)
@@ -199,7 +200,8 @@ class Machine(Generic[T]):
             try:
                 type_, raw = decode_whole_frame(line)
             except Exception as error:
-                return self._malformed(line, error)
+                # By its beginning and its end it may be an event like others, and what is broken is the object in it.
+                return self._odd(type_, raw, error) if type_ in LIVE else self._malformed(line, error)
             try:
                 content = self._open(type_, raw)
             except Exception as error:

@@ -59,9 +59,27 @@ def test_an_undecodable_object_keeps_what_can_be_told_of_it() -> None:
         assert salvage(raw).name is None
 
 
+@pytest.mark.parametrize(
+    ("raw", "known"),
+    [
+        (b'{"metadata":{"name":"a","namespace":"n","resourceVersion":"12"},"spec":{"name":"b","c":tru}}', "a n 12"),
+        (b'{"kind":"Foo","metadata": {"labels":{"name":"c"},\n"name" : "a","uid":"u","other":01}}', "a None None"),
+        (b'{"metadata":{"name":"a","labels":{"namespace":"b","c":}},"namespace":"n"}', "a None None"),
+        (b'{"metadata":{"name":"a","namespace":"n},"spec":{"name":"c"}}', "a None None"),
+        (b'{"metadata":{"name":a","namespace":"n"}}', "None None None"),
+        (b'{"spec":{"name":"b"},"metadata":{"name":"a"},}', "a None None"),
+        (b'{"spec":{"name":"b"},"x":tru,"metadata":{"name":"a"}}', "None None None"),
+        (b'[{"metadata":{"name":"a"},', "None None None"),
+    ],
+)
+def test_of_an_object_that_is_no_json_as_much_is_known_as_comes_before_the_break(raw: bytes, known: str) -> None:
+    found = salvage(raw)
+    assert f"{found.name} {found.namespace} {found.resource_version}" == known
+
+
 def test_nesting_without_end_is_an_error_like_any_other() -> None:
     deep = b'{"metadata":{"name":"a"},"items":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert salvage(deep) == Salvage()
+    assert salvage(deep) == Salvage(name="a")
 
 
 def test_a_valid_object_passes() -> None:

@@ -405,8 +405,38 @@ def test_a_line_that_is_no_event_is_an_error_with_its_first_bytes(odd: bytes) ->
 
 def test_malformed_json_is_an_error_item() -> None:
     """Row 137: JSON that is broken, not merely cut off, is an error item."""
-    (item,) = watching().line(b'{"type":"ADDED","object":{"a" 1}}')
+    (item,) = watching().line(b'{"type":"ADDED", "object":{"a" 1}}')
     assert isinstance(item, WatchFailed)
+
+
+BROKEN = b'{"metadata":{"name":"b","namespace":"n","resourceVersion":"7"},"spec":{"a":tru}}'
+
+
+@pytest.mark.parametrize("type_", [b"ADDED", b"MODIFIED"])
+def test_an_object_that_is_no_json_is_one_error_of_that_object_and_those_around_it_come(type_: bytes) -> None:
+    """In a frame as servers write it, whose object is broken; the version goes on behind it."""
+    odd = b'{"type":"%s","object":%s}' % (type_, BROKEN)
+    for machine, event in ((watching(), "Apply"), (initial(), "InitApply")):
+        assert [shown(item) for item in machine.line(added("a", 6))] == [f"{event}(a)"]
+        (item,) = machine.line(odd)
+        assert isinstance(item, DecodeFailed)
+        assert (item.namespace, item.object_name, item.raw) == ("n", "b", BROKEN)
+        assert machine.version == ("7" if machine.state is State.WATCHING else "")
+        assert [shown(item) for item in machine.line(added("c", 8))] == [f"{event}(c)"]
+        assert machine.vitals.undecodable == 1
+
+
+def test_a_deletion_of_an_object_that_is_no_json_is_not_lost() -> None:
+    """As nobody can be told for sure what is gone, the list that follows tells it."""
+    machine = watching()
+    assert [shown(item) for item in machine.line(b'{"type":"DELETED","object":%s}' % BROKEN)] == ["WatchFailed"]
+    assert machine.state is State.EMPTY
+
+
+def test_a_broken_bookmark_is_an_error_item() -> None:
+    machine = watching()
+    assert [shown(item) for item in machine.line(b'{"type":"BOOKMARK","object":%s}' % BROKEN)] == ["WatchFailed"]
+    assert machine.state is State.WATCHING
 
 
 def test_what_a_secret_holds_reaches_no_message() -> None:

@@ -436,7 +436,7 @@ def test_a_reset_connection_is_an_error_and_the_next_pull_resumes() -> None:
 
 def test_a_malformed_line_is_an_error_and_the_stream_goes_on() -> None:
     """Row 137, at the watcher: the item, and then what follows on the same stream."""
-    played = run([added("a", 6), b'{"type":"ADDED","object":{"a" 1}}\n', added("b", 7)])
+    played = run([added("a", 6), b'{"type":"ADDED", "object":{"a" 1}}\n', added("b", 7)])
     assert played.play() == ["Init", "InitDone", "Apply(a)", "WatchFailed", "Apply(b)"]
     assert len(played.source.watched) == 2
 
