@@ -7,6 +7,7 @@ a ``Request`` into a ``Response`` or a ``Stream``.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -22,6 +23,8 @@ from .connection import Connection, Handler
 
 _log = logging.getLogger(__name__)
 _MAIN_THREAD_CHECK = 500  # milliseconds
+_FULL_CHECK = 100  # milliseconds
+_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(eq=False)
@@ -40,6 +43,8 @@ class HttpServer:
     _watched: dict[int, Connection] = field(default_factory=dict)
     _stopping: bool = False
     _accepted: int = 0
+    _full: bool = False  # no connection can be accepted at this moment
+    _complained: bool = False  # of that, since one could
 
     def start(self) -> None:
         self._listener = socket.create_server((self.host, self.port), backlog=512)
@@ -114,13 +119,15 @@ class HttpServer:
         while not self._stopping:
             self._join_ended()
             poller = select.poll()
-            poller.register(self._listener, select.POLLIN)
+            if not self._full:  # else it would be ready at once, again and again
+                poller.register(self._listener, select.POLLIN)
             poller.register(self._wake_read, select.POLLIN)
             with self._lock:
                 watched = dict(self._watched)
             for descriptor in watched:
                 poller.register(descriptor, select.POLLIN)
-            ready = poller.poll(_MAIN_THREAD_CHECK)
+            ready = poller.poll(_FULL_CHECK if self._full else _MAIN_THREAD_CHECK)
+            self._full = False
             if not ready and not threading.main_thread().is_alive():
                 self._abandon()
                 return
@@ -142,8 +149,13 @@ class HttpServer:
     def _accept(self) -> None:
         try:
             sock, _ = self._listener.accept()
-        except OSError:
-            return  # the client gave up before it was accepted
+        except OSError as error:  # else the client gave up before it was accepted
+            self._full = error.errno in _FULL
+            if self._full and not self._complained:
+                self._complained = True
+                _log.warning("the API server on port %d cannot accept connections: %s", self.port, error)
+            return
+        self._complained = False
         sock.setblocking(True)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._accepted += 1

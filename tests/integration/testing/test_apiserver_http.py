@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -152,6 +153,29 @@ class TestAnswers:
             assert closed.wait(PATIENCE)
         finally:
             server.stop()
+
+    def test_without_descriptors_left_it_waits_for_some_and_says_so_once(
+        self, kube_api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        accept, attempts, full = socket.socket.accept, 0, True
+
+        def refused_while_full(listener: socket.socket) -> tuple[socket.socket, Any]:
+            nonlocal attempts
+            attempts += 1
+            if full:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return accept(listener)
+
+        monkeypatch.setattr(socket.socket, "accept", refused_while_full)
+        with socket.create_connection(address(kube_api), timeout=1.0) as client:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            tried, full = attempts, False
+            client.settimeout(PATIENCE)
+            assert client.recv(1024).startswith(b"HTTP/1.1 200")
+        assert 1 < tried < 100
+        assert caplog.text.count(os.strerror(errno.EMFILE)) == 1
 
     def test_every_event_is_a_chunk_of_its_own(self, kube_api: ApiServer) -> None:
         for name in "ab":
