@@ -118,11 +118,17 @@ def _file(place: str) -> ModuleType:
 def _module(name: str) -> ModuleType:
     _look_into(os.getcwd())
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # it is there, and imports what is not
-        raise InvalidInput(f"there is no module {name}: {error}. For a file, write its path: {name}.py") from None
+        if not os.path.isdir(name):
+            raise InvalidInput(f"there is no module {name}: {error}. For a file, write its path: {name}.py") from None
+    else:
+        # To Python a folder of whatever is a package, too: one that has nothing in it, and no file.
+        if getattr(module, "__file__", None) or not os.path.isdir(name):
+            return module
+    raise InvalidInput(f"{name} is a folder: name a file in it: {os.path.join(name, 'file.py')}")
 
 
 def _look_into(folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,15 @@ def test_a_file_may_import_its_neighbours(folder: Path) -> None:
     write(folder / "sub", "controller = of('Pod')", "neighbour_of_test.py")
     (folder / "sub" / "main_of_test.py").write_text("from neighbour_of_test import controller")
     assert load("sub/main_of_test.py").name == "Pod"
+
+
+@pytest.mark.parametrize("target", ["folder_of_test", "folder_of_test/", "{}/folder_of_test"])
+def test_a_folder_is_refused_with_how_to_name_a_file_in_it(folder: Path, target: str) -> None:
+    (folder / "folder_of_test").mkdir()
+    place = target.format(folder)
+    with pytest.raises(InvalidInput, match=re.escape(f"{place} is a folder: name a file in it: ")) as caught:
+        load(place)
+    assert str(caught.value).endswith("folder_of_test/file.py")
 
 
 @pytest.mark.parametrize(
