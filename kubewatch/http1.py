@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from .errors import InvalidInput
+from .spans import Span, joined
 
 CRLF = b"\r\n"
 
@@ -134,10 +135,17 @@ class Body:
         """What was fed after the body's end: nothing, unless the server answers unasked."""
         return self._framing.rest
 
+    def pieces(self, data: bytes) -> list[Span]:
+        """Where in `data` the body goes on, none of them empty: nothing is copied. Raises BadResponse."""
+        spans = self._framing.feed(data)
+        if self._gunzip is None:
+            return spans
+        data = self._gunzip.feed(joined(spans))
+        return [(data, 0, len(data))] if data else []
+
     def feed(self, data: bytes) -> bytes:
         """The part of the body that `data` brings, maybe empty; raises BadResponse."""
-        data = self._framing.feed(data)
-        return self._gunzip.feed(data) if self._gunzip is not None else data
+        return joined(self.pieces(data))
 
     def finish(self) -> None:
         """Say that the connection ended; raises Truncated when the body was not complete."""
@@ -171,13 +179,12 @@ class Sized:
         self.done = length == 0
         self.rest = b""
 
-    def feed(self, data: bytes) -> bytes:
-        left = self._left
-        if len(data) > left:
-            data, self.rest = data[:left], self.rest + data[left:]
-        self._left -= len(data)
+    def feed(self, data: bytes) -> list[Span]:
+        size = min(len(data), self._left)
+        self.rest += data[size:]
+        self._left -= size
         self.done = self._left == 0
-        return data
+        return [(data, 0, size)] if size else []
 
     def finish(self) -> None:
         if not self.done:
@@ -192,8 +199,8 @@ class UntilClose:
     def __init__(self) -> None:
         self.done = False
 
-    def feed(self, data: bytes) -> bytes:
-        return data
+    def feed(self, data: bytes) -> list[Span]:
+        return [(data, 0, len(data))] if data else []
 
     def finish(self) -> None:
         self.done = True
@@ -209,20 +216,19 @@ class Chunked:
         self._lead = 0  # 2 while the line end that closes a chunk is still to come before the next size line
         self._carry = b""  # an unfinished size line or trailer
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> list[Span]:
         if self.done:
             self.rest += data
-            return b""
+            return []
         if self._carry:
             data, self._carry = self._carry + data, b""
         end = len(data)
         pos = self._left
-        if pos >= end > 0:
+        if pos >= end:
             self._left = pos - end
-            return data
-        # Views, because joining them copies each byte once. Measured: 0.6 µs for a chunk of 8 KB.
-        view, find, lead = memoryview(data), data.find, self._lead
-        parts = [view[:pos]]
+            return [(data, 0, end)] if end else []
+        find, lead = data.find, self._lead
+        spans = [(data, 0, pos)] if pos else []
         self._left = 0
         while (eol := find(CRLF, pos + lead)) >= 0:
             if lead and data[pos] != 13:
@@ -238,20 +244,22 @@ class Chunked:
                 if over < 0:
                     break
                 self.done, self.rest = True, data[over + 4 :]
-                return b"".join(parts)
+                return spans
             start = eol + 2
             pos, lead = start + size, 2
-            parts.append(view[start:pos])
             if pos >= end:
+                if start < end:
+                    spans.append((data, start, end))
                 self._left, self._lead = pos - end, 2
-                return b"".join(parts)
+                return spans
+            spans.append((data, start, pos))
         carry = data[pos:]
         if lead and carry == CRLF:
             carry, lead = b"", 0
         if len(carry) > MAX_HEAD:
             raise BadResponse(_NO_SIZE)
         self._carry, self._lead = carry, lead
-        return b"".join(parts)
+        return spans
 
     def finish(self) -> None:
         if not self.done:

@@ -7,7 +7,7 @@ The decisions are the state machine's (`machine.py`); here it is driven over a c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from .machine import INITIAL, LIVE, Machine, State
 from .objects import Object, PartialObjectMeta
 from .params import ListParams, WatchParams
 from .source import MetadataSource, Session, Source, WatchBody, named
+from .spans import Span
 from .stop import Stop
 from .streams.fluent import EventStream
 from .versions import version_of
@@ -128,6 +129,12 @@ def _open(
     return body, machine.started()
 
 
+def _pieces(body: WatchBody) -> Iterator[list[Span]]:
+    """What the body brings; without copies, where it can say where that stands."""
+    pieces: Callable[[], Iterator[list[Span]]] | None = getattr(body, "pieces", None)
+    return pieces() if pieces is not None else ([(block, 0, len(block))] for block in body.blocks())
+
+
 def _follow(
     machine: Machine[T], source: Source[T], body: WatchBody, stop: Stop, vitals: Vitals, owner: int
 ) -> Iterator[Event[T] | WatchError]:
@@ -139,17 +146,17 @@ def _follow(
     decode, api_version, kind, clock = machine.decode, source.api_version, source.kind, vitals.clock
     watching, initial, opened, fruitful = State.WATCHING, State.INITIAL_WATCH, clock(), False
     lines = Lines()
-    blocks = body.blocks()
+    received = _pieces(body)
     failure: Exception | None = None
     while not stop.stopped:
         try:
-            block = next(blocks, None)
+            pieces = next(received, None)
         except Unreachable as error:
-            block, failure = None, error
-        if block is None:
+            pieces, failure = None, error
+        if pieces is None:
             break
         now = clock()
-        for text, start, end in lines.feed(block):
+        for text, start, end in lines.feed(pieces):
             version = ""
             live = machine.state is watching
             if live or (machine.state is initial and not machine.deleted):

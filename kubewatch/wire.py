@@ -17,6 +17,7 @@ from typing import Any
 from .dialer import CONNECT_TIMEOUT, Dialer, close_for_good, is_unexpected_eof
 from .errors import IdleTimeout, Unreachable
 from .http1 import BadResponse, Body, Head, Truncated, parse_head
+from .spans import Span, joined
 from .stop import Stop, slice_of
 
 # A whole answer may take so many times as long as its peer may be silent: a server gives up on its own after 60 s, and
@@ -64,7 +65,7 @@ class Wire:
         self._timeout: float | None = CONNECT_TIMEOUT
         self._head: Head | None = None
         self._body: Body | None = None
-        self._begun = b""  # what of the body came with the head
+        self._begun: list[Span] = []  # what of the body came with the head
         self._ahead = b""  # the request that was sent ahead
         self.idle_since = time.monotonic()
         _wires.add(self)
@@ -97,7 +98,7 @@ class Wire:
                     self._head, data = parsed[0], data[parsed[1] :]
                     if self._head.status >= 200:  # others are remarks that come before the answer
                         self._body = Body(self._head, method)
-                        self._begun = self._body.feed(data)
+                        self._begun = self._body.pieces(data)
                         return self._head
         except BadResponse as error:
             raise Unreachable(f"{self.dialer.address} does not answer as an API server: {error}") from error
@@ -129,24 +130,28 @@ class Wire:
 
         Raises IdleTimeout after `timeout` seconds without a byte of it, BrokenOff at an end before the body's.
         """
+        return joined(self.read_pieces(timeout))
+
+    def read_pieces(self, timeout: float) -> list[Span]:
+        """Like `read`, but says where the bytes stand in what was received, and copies nothing."""
         body = self._body
         assert body is not None, "read() comes after ask()"
-        data, self._begun = self._begun, b""
+        pieces, self._begun = self._begun, []
         end, left = time.monotonic() + timeout, timeout
         try:
-            while not data and not body.done:
+            while not pieces and not body.done:
                 block = self._receive(timeout, end, left)
                 if not block:
                     body.finish()
-                elif not (data := body.feed(block)):  # the size of a chunk, say, or some bits of what is compressed
+                elif not (pieces := body.pieces(block)):  # the size of a chunk, say, or some bits of what is compressed
                     left = end - time.monotonic()
-            if not data:
+            if not pieces:
                 body.finish()
         except Truncated as error:
             raise BrokenOff(f"the connection to {self.dialer.address} was cut: {error}") from error
         except BadResponse as error:
             raise Unreachable(f"the answer of {self.dialer.address} cannot be read: {error}") from error
-        return data
+        return pieces
 
     def read_all(self, timeout: float, limit: int | None = None) -> bytes:
         """The rest of the body; of a body longer than `limit` bytes only its beginning. Takes 5 * `timeout` at most."""
@@ -157,9 +162,11 @@ class Wire:
     def read_into(self, buffer: bytearray, timeout: float, limit: int | None = None) -> int:
         """Like `read_all`, over what is in `buffer`, which grows where it is too short; returns how many bytes came."""
         length, end = 0, time.monotonic() + WHOLE * timeout
-        while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
-            buffer[length : length + len(block)] = block
-            length += len(block)
+        while (limit is None or length < limit) and (pieces := self.read_pieces(min(timeout, end - time.monotonic()))):
+            for text, start, stop in pieces:
+                size = stop - start
+                buffer[length : length + size] = text if size == len(text) else memoryview(text)[start:stop]
+                length += size
             if time.monotonic() >= end:
                 raise IdleTimeout(f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s")
         return length

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -22,6 +23,7 @@ from kubewatch.http1 import Body, parse_head
 from kubewatch.lines import Lines
 from kubewatch.pages import Page, decode_page
 from kubewatch.params import ListParams, WatchParams
+from kubewatch.spans import Span, joined
 from kubewatch.stop import Stop
 from kubewatch.streams import EventStream
 from kubewatch.vitals import Vitals
@@ -29,6 +31,8 @@ from kubewatch.watcher import watch_events
 from kubewatch.wire import BLOCK
 
 from .program import run
+
+Pieces = list[Span]
 
 EVENTS = 4_000
 PAGE = 500
@@ -60,6 +64,10 @@ class Recorded:
         return self
 
     def blocks(self) -> Iterator[bytes]:
+        """What was recorded, as one who cannot say where it stands would bring it."""
+        return map(joined, self.pieces())
+
+    def pieces(self) -> Iterator[Pieces]:
         """What was recorded."""
         received, self.received = self.received, ()
         return _unchunked(received)
@@ -68,29 +76,29 @@ class Recorded:
         """Nothing is open."""
 
 
-def _unchunked(received: Sequence[bytes]) -> Iterator[bytes]:
+def _unchunked(received: Sequence[bytes]) -> Iterator[Pieces]:
     head = parse_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert head is not None
-    return map(Body(head[0], "GET").feed, received)
+    return map(Body(head[0], "GET").pieces, received)
 
 
 def _lines(received: Sequence[bytes]) -> Iterator[object]:
     feed = Lines().feed
-    for block in _unchunked(received):
-        yield from feed(block)
+    for pieces in _unchunked(received):
+        yield from feed(pieces)
 
 
 def _frames(received: Sequence[bytes]) -> Iterator[object]:
     feed = Lines().feed
-    for block in _unchunked(received):
-        for text, start, end in feed(block):
+    for pieces in _unchunked(received):
+        for text, start, end in feed(pieces):
             yield decode_frame(text, start, end)
 
 
 def _objects(received: Sequence[bytes]) -> Iterator[object]:
     feed = Lines().feed
-    for block in _unchunked(received):
-        for text, start, end in feed(block):
+    for pieces in _unchunked(received):
+        for text, start, end in feed(pieces):
             _, raw = decode_frame(text, start, end)
             yield decode_object(raw, "v1", "Pod")
 
@@ -114,9 +122,9 @@ def _stored(received: Sequence[bytes]) -> Iterator[object]:
 def _page_of(received: Sequence[bytes]) -> tuple[bytearray, int]:
     """As a session reads one: into a buffer that is there already."""
     length = 0
-    for block in _unchunked(received):
-        _buffer[length : length + len(block)] = block
-        length += len(block)
+    for text, start, end in itertools.chain.from_iterable(_unchunked(received)):
+        _buffer[length : length + end - start] = memoryview(text)[start:end]
+        length += end - start
     return _buffer, length
 
 

@@ -11,7 +11,7 @@ from kubewatch.lines import Lines
 
 
 def fed(lines: Lines, block: bytes) -> list[bytes]:
-    return [text[start:end] for text, start, end in lines.feed(block)]
+    return [text[start:end] for text, start, end in lines.feed([(block, 0, len(block))])]
 
 
 @given(st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\n", b"")), max_size=8), st.lists(st.integers(0, 40)))
@@ -43,6 +43,14 @@ def test_a_character_split_between_two_blocks_is_whole_again() -> None:
     text = "ä€\n".encode()
     lines = Lines()
     assert fed(lines, text[:1]) + fed(lines, text[1:3]) + fed(lines, text[3:]) == ["ä€".encode()]
+
+
+def test_lines_are_found_within_what_stands_around_them() -> None:
+    text = b"5\r\none\n\r\n9\r\ntwo\nthree\r\n"
+    lines = Lines()
+    found = lines.feed([(text, 3, 7), (text, 12, 21)])
+    assert [text[start:end] for text, start, end in found] == [b"one", b"two"]
+    assert lines.rest() == b"three"
 
 
 def test_an_empty_block_changes_nothing() -> None:
