@@ -1,8 +1,8 @@
 """The controller: streams merged into a queue, and reconciled on a pool of threads.
 
-`builder.py` is where users begin. From there the way goes as the data does: `triggers.py` pumps streams, as
-`relations.py` says, into `queue.py`, in which `scheduler.py` decides what is due; `worker.py` reconciles it;
-`runner.py` owns the threads.
+`builder.py` is where users begin, and what they say becomes a `plan.py`. From there the way goes as the data does:
+`triggers.py` pumps streams, as `relations.py` says, into `queue.py`, in which `scheduler.py` decides what is due;
+`worker.py` reconciles it; `runner.py` owns the threads.
 """
 
 from .action import Action

@@ -8,38 +8,28 @@ from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar, cast, overload
 
 from kubewatch.config import Config
-from kubewatch.errors import InvalidInput, StreamUsed
+from kubewatch.errors import InvalidInput
 from kubewatch.ref import ObjectRef
 from kubewatch.source import MetadataSource, Source, named
-from kubewatch.stop import Stop
 from kubewatch.store import Store, new_store
-from kubewatch.streams.fluent import EventStream, ObjectStream
+from kubewatch.streams.fluent import ObjectStream
 from kubewatch.streams.stream import check_callable
 from kubewatch.writer import Writer
 
 from . import checks
 from .action import Action
-from .clock import Clock, SystemClock
-from .executors import caller
-from .queue import Queue
+from .clock import Clock
+from .plan import Plan
 from .relations import Main, Mapper, Relation, everything, given, itself, mapped, owners
 from .results import Result, RunnerError, Summary
-from .runner import Runner
 from .running import RunningController, summary
 from .telemetry import RunEvent, Stats
-from .triggers import Trigger, iterated, streamed, watched
-from .worker import Worker
+from .triggers import Trigger, watched
 
 T = TypeVar("T")
 M = TypeVar("M")
 U = TypeVar("U")
 C = TypeVar("C")
-
-# Objects reconciled at the same time, where nobody says how many.
-CONCURRENCY = 10
-
-# Results that wait to be pulled, at most; then nothing more is begun.
-ROOM = 100
 
 _DEFAULT = Config()
 _NEEDED: Any = None
@@ -67,23 +57,8 @@ class Controller(Generic[T]):
         checks.check_api(api, "Controller", "Controller.for_stream(stream, reader)")
         checks.check_config(config)
         reader: Store[T] = new_store(None)
-        self._set_up(reader, named(api), Main(reader, api))
-        self._triggers.append(watched(api, config, itself(self._main), "applied_objects", Writer(reader)))
-
-    def _set_up(self, reader: Store[T], label: str, main: Main[T]) -> None:
-        self._reader = reader
-        self._label = label
-        self._main = main
-        self._readers: list[tuple[str, Store[Any]]] = [(label, reader)]
-        self._triggers: list[Trigger] = []
-        self._streams: list[Any] = []
-        self._stop = Stop()
-        self._on_signal = False
-        self._concurrency = CONCURRENCY
-        self._debounce = 0.0
-        self._on_event: Callable[[RunEvent], object] | None = None
-        self._clock: Clock = SystemClock()
-        self._runner: Runner | None = None
+        self._plan = Plan(named(api), Main(reader, api))
+        self._plan.add(watched(api, config, itself(self._plan.main), "applied_objects", Writer(reader)))
 
     @classmethod
     def for_stream(cls, stream: ObjectStream[M], reader: Store[M] = _NEEDED) -> Controller[M]:
@@ -112,9 +87,8 @@ class Controller(Generic[T]):
                 f"{stage}(watcher(api).reflect(writer).applied_objects(), reader); not {checks.kind_of(reader)}"
             )
         controller = cast("Controller[M]", object.__new__(cls))
-        controller._set_up(reader, stream.label or "objects", Main(reader))
-        controller._add_stream(stream, itself(controller._main), stage)
-        return controller
+        controller._plan = Plan(stream.label or "objects", Main(reader))
+        return controller._add_stream(stream, itself(controller._plan.main), stage)
 
     # What else triggers
 
@@ -128,7 +102,7 @@ class Controller(Generic[T]):
         """
         checks.check_api(api, "owns", "owns_stream(stream)")
         checks.check_config(config)
-        relation = owners(self._main, controller_only=controller_only, check_uid=check_uid)
+        relation = owners(self._plan.main, controller_only=controller_only, check_uid=check_uid)
         return self._add(watched(api.metadata(), config, relation, "touched_objects"))
 
     def owns_stream(
@@ -140,7 +114,7 @@ class Controller(Generic[T]):
         check_uid: bool = False,
     ) -> Controller[T]:
         """Like `owns`, for a stream of one's own. With `reader`, nothing runs before that store is filled, too."""
-        relation = owners(self._main, controller_only=controller_only, check_uid=check_uid)
+        relation = owners(self._plan.main, controller_only=controller_only, check_uid=check_uid)
         return self._add_stream(stream, relation, "owns_stream", reader)
 
     def owns_shared_stream(
@@ -152,7 +126,7 @@ class Controller(Generic[T]):
         check_uid: bool = False,
     ) -> Controller[T]:
         """Like `owns`, for a subscription to a shared store."""
-        relation = owners(self._main, controller_only=controller_only, check_uid=check_uid)
+        relation = owners(self._plan.main, controller_only=controller_only, check_uid=check_uid)
         return self._add_stream(subscription, relation, "owns_shared_stream", reader)
 
     @overload
@@ -170,21 +144,21 @@ class Controller(Generic[T]):
         checks.check_api(api, "watches", "watches_stream(stream, mapper)")
         checks.check_config(config)
         check_callable("watches", mapper)
-        return self._add(watched(api, config, mapped(self._main, mapper), "touched_objects"))
+        return self._add(watched(api, config, mapped(self._plan.main, mapper), "touched_objects"))
 
     def watches_stream(
         self, stream: ObjectStream[U], mapper: Mapper[U], reader: Store[Any] | None = None
     ) -> Controller[T]:
         """Like `watches`, for a stream of one's own. With `reader`, nothing runs before that store is filled, too."""
         check_callable("watches_stream", mapper)
-        return self._add_stream(stream, mapped(self._main, mapper), "watches_stream", reader)
+        return self._add_stream(stream, mapped(self._plan.main, mapper), "watches_stream", reader)
 
     def watches_shared_stream(
         self, subscription: ObjectStream[U], mapper: Mapper[U], reader: Store[Any] | None = None
     ) -> Controller[T]:
         """Like `watches`, for a subscription to a shared store."""
         check_callable("watches_shared_stream", mapper)
-        return self._add_stream(subscription, mapped(self._main, mapper), "watches_shared_stream", reader)
+        return self._add_stream(subscription, mapped(self._plan.main, mapper), "watches_shared_stream", reader)
 
     def reconcile_on(self, refs: Iterable[ObjectRef]) -> Controller[T]:
         """Also reconcile each object that `refs` brings a reference to, when it brings it; one without object is told.
@@ -192,44 +166,23 @@ class Controller(Generic[T]):
         `refs` is iterated on a thread of its own. If it blocks, make it an ObjectStream that can be stopped: of one
         that cannot, the thread is left behind at the end.
         """
-        return self._add_iterable(refs, given(self._main), "reconcile_on")
+        self._plan.add_iterable(refs, given(self._plan.main), "reconcile_on")
+        return self
 
     def reconcile_all_on(self, ticks: Iterable[object]) -> Controller[T]:
         """Also reconcile all objects whenever `ticks` brings something, whatever it is; else as `reconcile_on`."""
-        return self._add_iterable(ticks, everything(self._main), "reconcile_all_on")
+        self._plan.add_iterable(ticks, everything(self._plan.main), "reconcile_all_on")
+        return self
 
     def _add(self, trigger: Trigger) -> Controller[T]:
-        self._check_unused()
-        self._triggers.append(trigger)
+        self._plan.add(trigger)
         return self
 
     def _add_stream(
         self, stream: ObjectStream[Any], relation: Relation, stage: str, reader: Store[Any] | None = None
     ) -> Controller[T]:
-        checks.check_stream(stream, stage)
-        if reader is not None and not isinstance(reader, Store):
-            raise TypeError(
-                f"{stage}'s reader is the store that the stream is reflected to, not {checks.kind_of(reader)}"
-            )
-        self._check_new(stream, stage)
-        self._add(streamed(stream, relation, stage))
-        if reader is not None:
-            self._readers.append((stream.label or stage, reader))
+        self._plan.add_stream(stream, relation, stage, reader)
         return self
-
-    def _add_iterable(self, items: Iterable[Any], relation: Relation, stage: str) -> Controller[T]:
-        if isinstance(items, EventStream):
-            checks.check_stream(items, stage)
-        if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Store)):
-            raise TypeError(f"{stage} needs an iterable that brings something at times, not {checks.kind_of(items)}")
-        self._check_new(items, stage)
-        return self._add(iterated(items, relation, stage))
-
-    def _check_new(self, items: Any, stage: str) -> None:
-        self._check_unused()
-        if any(items is other for other in self._streams):
-            raise TypeError(f"{stage}: {items!r} is one of this controller's streams already; build another")
-        self._streams.append(items)
 
     # How
 
@@ -249,24 +202,25 @@ class Controller(Generic[T]):
         - `on_event`: called with a `RunStarted` and a `RunEnded` for each run, on the thread that reconciles.
         - `clock`: for tests, a `kubewatch.testing.FakeClock`.
         """
-        self._check_unused()
+        plan = self._plan
+        plan.check_unused()
         if debounce is not None:
-            self._debounce = checks.checked_debounce(debounce)
+            plan.debounce = checks.checked_debounce(debounce)
         if concurrency is not None:
-            self._concurrency = checks.checked_concurrency(concurrency)
+            plan.concurrency = checks.checked_concurrency(concurrency)
         if on_event is not None:
             check_callable("on_event", on_event)
-            self._on_event = on_event
+            plan.on_event = on_event
         if clock is not None:
-            self._clock = clock
+            plan.clock = clock
         return self
 
     def graceful_shutdown_on(self, event: threading.Event) -> Controller[T]:
         """End when `event` is set: nothing more is begun, what runs finishes. Several events, and signals, add up."""
         if not callable(getattr(event, "is_set", None)):
             raise TypeError(f"graceful_shutdown_on needs a threading.Event, not {checks.kind_of(event)}")
-        self._check_unused()
-        self._stop.follow(event)
+        self._plan.check_unused()
+        self._plan.stop.follow(event)
         return self
 
     def shutdown_on_signal(self) -> Controller[T]:
@@ -274,23 +228,23 @@ class Controller(Generic[T]):
 
         The handlers are there while the controller runs; the main thread must pull its results.
         """
-        self._check_unused()
-        self._on_signal = True
+        self._plan.check_unused()
+        self._plan.on_signal = True
         return self
 
     def store(self) -> Store[T]:
         """The store of the main kind; filled while the controller runs."""
-        return self._reader
+        return self._plan.main.reader
 
     @property
     def label(self) -> str:
         """What its objects are called in logs, probes and metrics: `Deployment in shop`."""
-        return self._label
+        return self._plan.label
 
     @property
     def stats(self) -> Stats:
         """The controller's numbers at this moment; from any thread."""
-        return Stats() if self._runner is None else self._runner.stats()
+        return Stats() if self._plan.runner is None else self._plan.runner.stats()
 
     # Running
 
@@ -319,7 +273,7 @@ class Controller(Generic[T]):
         Raises InvalidInput and StreamUsed (when it ran already) at once; StaleAfterFork when it is pulled in another
         process than where it began.
         """
-        return self._run(reconcile, error_policy, context, executor)
+        return self._plan.begin(reconcile, error_policy, context, executor)[1]
 
     def run_forever(
         self,
@@ -333,7 +287,7 @@ class Controller(Generic[T]):
 
         Raises the RunnerError of a controller that cannot work, as when its store will never be filled.
         """
-        for result in self._run(reconcile, error_policy, context, executor):
+        for result in self._plan.begin(reconcile, error_policy, context, executor)[1]:
             if isinstance(result, RunnerError):
                 raise result
 
@@ -346,11 +300,9 @@ class Controller(Generic[T]):
         executor: Executor | None = None,
     ) -> RunningController:
         """`run_forever` on a thread of its own, for applications. Returns at once what stops and watches it."""
-        if self._on_signal:
+        if self._plan.on_signal:
             raise InvalidInput("start() runs beside the main thread, where no signals come: call its stop() instead")
-        results = self._run(reconcile, error_policy, context, executor)
-        assert self._runner is not None
-        return RunningController(self._runner, results)
+        return RunningController(*self._plan.begin(reconcile, error_policy, context, executor))
 
     def run_once(
         self,
@@ -370,45 +322,7 @@ class Controller(Generic[T]):
         the first list.
         """
         checks.check_timeout(timeout)
-        results = self._run(reconcile, error_policy, context, executor, once=True)
-        assert self._runner is not None
-        return summary(self._runner, results, timeout)
-
-    def _run(
-        self,
-        reconcile: Callable[[T, C], Action],
-        error_policy: Callable[[T, Exception, C], Action] | None,
-        context: C | None,
-        executor: Executor | None,
-        *,
-        once: bool = False,
-        pauses: bool = False,
-    ) -> Generator[Result, None, None]:
-        checks.check_function("reconcile", reconcile)
-        if error_policy is not None:
-            checks.check_function("error_policy", error_policy)
-        call = caller(reconcile, executor)
-        self._check_unused()
-        queue = Queue(self._clock, self._debounce, max(ROOM, self._concurrency), self._stop.stop)
-        worker = Worker(queue, self._main, call, error_policy, context, self._on_event)
-        self._runner = Runner(
-            self._label,
-            self._main,
-            self._readers,
-            self._triggers,
-            queue,
-            worker,
-            self._concurrency,
-            self._stop,
-            once=once,
-            pauses=pauses,
-            on_signal=self._on_signal,
-        )
-        return self._runner.results()
-
-    def _check_unused(self) -> None:
-        if self._runner is not None:
-            raise StreamUsed("this controller runs, or has run; its streams are single-use: build a new one")
+        return summary(*self._plan.begin(reconcile, error_policy, context, executor, once=True), timeout)
 
     def __repr__(self) -> str:
-        return f"<Controller of {self._label}, {len(self._triggers)} triggers>"
+        return f"<Controller of {self._plan.label}, {len(self._plan.triggers)} triggers>"

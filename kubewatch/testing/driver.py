@@ -60,11 +60,9 @@ class ControllerDriver:
         controller = program.controller.with_config(clock=self.clock, concurrency=1)
         self._fence: Fence = BookmarkFence(server, patience) if isinstance(server, ApiServer) else ListFence(controller)
         self._store = controller.store()
-        self._pulled = controller._run(
+        self._runner, self._pulled = controller._plan.begin(
             program.reconcile, program.error_policy, program.context, program.executor, pauses=True
         )
-        assert controller._runner is not None
-        self._runner = controller._runner
         try:
             self._take()  # begins
             self._fence.follow(self._runner)
@@ -155,7 +153,7 @@ class ControllerDriver:
 
 def _check_cluster(controller: Controller[Any], server: ApiServer | EnvTest) -> None:
     """Refuse a controller that would work on another cluster than the test's: nobody wants that by accident."""
-    for trigger in controller._triggers:
+    for trigger in controller._plan.triggers:
         api = trigger.source[0] if trigger.source is not None else None
         if isinstance(api, Api):
             url = api._target.client._credentials.current().dialer.url

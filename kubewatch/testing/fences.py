@@ -99,7 +99,7 @@ class ListFence:
 
     def __init__(self, controller: Controller[Any]) -> None:
         self._watched: list[tuple[Api[Any], Config, _Notes]] = []
-        triggers = controller._triggers
+        triggers = controller._plan.triggers
         for number, trigger in enumerate(triggers):
             if trigger.source is None or trigger.noted is None or not isinstance(trigger.source[0], Api):
                 raise InvalidInput(

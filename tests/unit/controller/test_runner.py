@@ -530,8 +530,8 @@ def test_how_often_objects_failed_is_remembered_of_the_last_ones_only(monkeypatc
     controller = controlled(feed)
     results = controller.run(_never, lambda obj, error, context: Action.await_change())
     assert len(take(results, 50)) == 50
-    assert controller._runner is not None
-    assert len(controller._runner._worker._failed) == 10
+    assert controller._plan.runner is not None
+    assert len(controller._plan.runner._worker._failed) == 10
     feed.end()
     assert list(results) == []
 

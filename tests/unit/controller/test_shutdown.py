@@ -335,8 +335,8 @@ def test_the_numbers_of_the_parents_controller_are_refused_in_the_child() -> Non
     results = controller.run(quiet)
     assert in_child(lambda: controller.stats).runs == 0
     next(results)
-    assert controller._runner is not None
-    with controller._runner.queue._lock:
+    assert controller._plan.runner is not None
+    with controller._plan.runner.queue._lock:
         assert isinstance(in_child(lambda: controller.stats), StaleAfterFork)
     feed.end()
     list(results)
