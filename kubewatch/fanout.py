@@ -136,7 +136,7 @@ class Subscription(Generic[T]):
             if not self._unread:
                 return None
             key, queued_at = self._unread.popitem(last=False)
-            obj = fanout.store._table.objects.get(key)
+            obj = fanout.store._table.get(key)
             deletion = self._deleted.pop(key, None) if self._deleted else None
             change = fanout.change
             if obj is not None and change[0] is obj:
@@ -200,7 +200,7 @@ class Fanout(Generic[T]):
         """From now on it hears of all changes; with `replay`, it first has everything to read that there is."""
         with self.lock:
             if replay:
-                subscription._unread = OrderedDict.fromkeys(self.store._table.objects)
+                subscription._unread = OrderedDict.fromkeys(self.store._table)
                 subscription._bound += len(subscription._unread)
             self._subscriptions = (*self.active(), subscription)
 

@@ -27,7 +27,7 @@ from .objects import Object, key_of, meta_of
 from .stop import Stop
 from .store import Store, new_store
 from .streams.fluent import ObjectStream
-from .table import Key
+from .table import Key, Table
 from .vitals import Vitals
 from .writer import Writer
 
@@ -141,14 +141,14 @@ class SharedWriter(Writer[T]):
     ) -> tuple[Sequence[T], list[News[T]]]:
         """What `apply` returns for a complete list, and what it means: all that is in it is new, all else deleted."""
         touched = [one for one in everybody if one.deletes]
-        before = list(self._store._table.objects.items()) if touched else []
+        before = list(self._store._table.items()) if touched else []
         fanout.change = (None,)
         with ExitStack() as held:
             # Else they could read of a new object before they are told of the deletion of its namesake.
             for one in touched:
                 held.enter_context(one._lock)
             gone = super().apply(event)
-            now = self._store._table.objects
+            now = self._store._table
             news: list[News[T]] = [
                 (fanout.owing(touched, key, deletion), key, deletion) for key, deletion in _ended(before, now)
             ]
@@ -165,7 +165,7 @@ class SharedWriter(Writer[T]):
         return self._fanout
 
 
-def _ended(before: list[tuple[Key, T]], now: Mapping[Key, T]) -> list[tuple[Key, Delete[T]]]:
+def _ended(before: list[tuple[Key, T]], now: Table[T]) -> list[tuple[Key, Delete[T]]]:
     """The deletions of what was there `before` a list and is not `now`, or is another one of the same name."""
     ended = []
     before.reverse()

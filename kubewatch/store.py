@@ -62,25 +62,20 @@ class Store(Generic[T]):
 
         >>> reader.get("web-0", "shop"), reader.get(ObjectRef("Pod", "web-0", "shop"))       # doctest: +SKIP
 
-        A reference with a namespace finds a cluster-scoped object; one without finds no namespaced object.
-        Raises `InvalidInput` for what is no name and no reference.
+        A reference with a namespace finds a cluster-scoped object; one without finds no namespaced object, unless
+        `namespace` says where. Raises `InvalidInput` for what is no name and no reference, and for a `namespace` that
+        is not the reference's.
         """
         # The usual question, in the usual process: answered in less than twice the time that a dict takes.
         if freshness.forks and self._fresh.process != freshness.forks:
             self._fresh.check_process()
-        if namespace:
+        table = self._table
+        if namespace is not None:
             try:
-                return self._table.objects[namespace, ref]
+                return table.spaces[namespace][ref]
             except (KeyError, TypeError):
                 pass
-        objects = self._table.objects
-        if isinstance(ref, str):
-            return objects.get(("", _name(ref)))
-        key = _key(ref)
-        found = objects.get(key)
-        if found is None:
-            found = objects.get(("", key[1]))
-        return found if found is not None and _is_kind(found, ref) else None
+        return _find(table, ref, namespace)
 
     def find(self, predicate: Callable[[T], object]) -> T | None:
         """The first object that `predicate` is true for, or None. It runs on the caller's thread, holding no lock."""
@@ -94,7 +89,7 @@ class Store(Generic[T]):
         """All objects at this moment, in no particular order; the list is the caller's own."""
         if self._fresh.process != freshness.forks:
             self._fresh.check_process()
-        return list(self._table.objects.values())
+        return self._table.values()
 
     def keys(self) -> list[ObjectRef]:
         """References to all objects at this moment."""
@@ -135,7 +130,7 @@ class Store(Generic[T]):
     def __len__(self) -> int:
         if self._fresh.process != freshness.forks:
             self._fresh.check_process()
-        return len(self._table.objects)
+        return len(self._table)
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.state())
@@ -208,7 +203,7 @@ class Store(Generic[T]):
         self._fresh.allow_stale()
 
     def __repr__(self) -> str:
-        return f"<Store of {len(self._table.objects)} objects, {self._fresh}>"
+        return f"<Store of {len(self._table)} objects, {self._fresh}>"
 
     def __reduce__(self) -> Any:
         raise TypeError("a Store belongs to one process: send `store.state()`, or start a stream in the other process")
@@ -240,7 +235,7 @@ class Store(Generic[T]):
         table = self._table
         index = table.indexes.get(indexer.name)
         if index is not None:
-            return index.find(table.objects, value)
+            return index.find(table, value)
         # The writer builds it with its next event, so that neither waits for the other.
         self._wanted[indexer.name] = indexer
         return None
@@ -278,6 +273,20 @@ def checked(indexes: Mapping[str, IndexFunction[T]] | None) -> Mapping[str, Inde
         if not callable(function):
             raise InvalidInput(f"index {name!r} must be a function from an object to its values, not {function!r}")
     return indexes or {}
+
+
+def _find(table: Table[T], ref: Any, namespace: str | None) -> T | None:
+    if isinstance(ref, str):
+        return table.get(("", _name(ref)))
+    key = _key(ref)
+    if namespace and namespace != key[0]:
+        if key[0]:
+            raise InvalidInput(f"{key[1]!r} is in {key[0]!r} by the reference, and in {namespace!r} by `namespace`")
+        key = namespace, key[1]
+    found = table.get(key)
+    if found is None:
+        found = table.get(("", key[1]))
+    return found if found is not None and _is_kind(found, ref) else None
 
 
 def _key(ref: Any) -> Key:

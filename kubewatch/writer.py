@@ -26,7 +26,6 @@ class Writer(Generic[T]):
     def __init__(self, store: Store[T]) -> None:
         self._store = store
         self._indexers = {index.indexer.name: index.indexer for index in store._table.indexes.values()}
-        self._namespaces: dict[str, str] = {}  # one text for each, shared by the keys of all objects in it
         self._process = -1  # the process that may write; none yet
         # Held while an event is applied, never waited for: it finds two threads, or an index function, writing at once.
         self._busy = threading.Lock()
@@ -86,10 +85,7 @@ class Writer(Generic[T]):
 
     def _put_live(self, obj: T) -> None:
         key = key_of(obj)
-        table = self._store._table
-        if key not in table.objects:
-            key = self._shared(key)
-        table.put(key, obj)
+        self._store._table.put(key, obj)
         draft = self._draft
         if draft is not None:
             draft.put(key, obj)
@@ -107,40 +103,27 @@ class Writer(Generic[T]):
         draft: Table[T] = Table(self._indexers.values())
         self._draft = draft
         self._live = set()
-        self._namespaces = {}
         self._store._fresh.begin_list()
         return draft
 
     def _put_listed(self, obj: T) -> None:
         draft = self._draft if self._draft is not None else self._begin_list()
-        key = self._shared(key_of(obj))
+        key = key_of(obj)
         # What came live since the list began is newer than the list.
         if key not in self._live:
             draft.put(key, obj)
 
     def _finish_list(self) -> Sequence[T]:
         gone: Sequence[T] = ()
-        old, draft = self._store._table.objects, self._draft
+        draft = self._draft
         if draft is not None:
-            self._store._table = draft  # here the relist happens, for every reader at once
+            old, self._store._table = self._store._table, draft  # here the relist happens, for every reader at once
             self._draft = None
-            gone = [obj for key, obj in old.items() if key not in draft.objects]
+            gone = old.missing_in(draft)
             for indexer in self._indexers.values():
-                indexer.forget_failures_except(draft.objects)
+                indexer.forget_failures_except(draft)
         self._store._fresh.finish_list()
-        if draft is not None:
-            # One by one, so that other threads get their turn: a dict that ends frees all its objects and keys in one
-            # go, and of 100 000 objects that was 42 ms in which every other thread stood still; now it is 5.
-            leaving: list[object] = list(old.values())
-            leaving.extend(old)  # a call: after it others get their turn, too
-            del old
-            while leaving:
-                leaving.pop()
         return gone
-
-    def _shared(self, key: Key) -> Key:
-        namespace, name = key
-        return self._namespaces.setdefault(namespace, namespace), name
 
     def _build_indexes(self) -> None:
         wanted = self._store._wanted

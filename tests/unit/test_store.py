@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import logging
@@ -126,6 +127,24 @@ def test_should_allow_getting_clusterscoped_object_by_namespaced_ref() -> None:
     writer.apply(Apply(worker))
     assert reader.get(ObjectRef("Node", "worker", "shop")) is worker
     assert reader.get("worker", "shop") is worker
+
+
+def test_a_namespace_beside_a_reference_without_one_says_where() -> None:
+    reader, writer = store()
+    web = pod("web")
+    fill(writer, web)
+    assert reader.get(ObjectRef("Pod", "web"), "shop") is web
+    assert reader.get(web, "shop") is web
+
+
+def test_a_namespace_beside_a_reference_to_another_one_is_refused() -> None:
+    """Whichever of the two was meant, the other would find an object that was not."""
+    reader, writer = store()
+    web = pod("web")
+    fill(writer, web)
+    for ref in (web, ObjectRef("Pod", "web", "shop")):
+        with pytest.raises(InvalidInput, match="'web' is in 'shop' by the reference, and in 'bank' by `namespace`"):
+            reader.get(ref, "bank")
 
 
 def test_a_reference_of_another_kind_finds_nothing() -> None:
@@ -885,14 +904,14 @@ def test_an_index_survives_ctrl_c_in_the_midst_of_a_change() -> None:
 def test_an_index_survives_ctrl_c_right_after_the_object_changed() -> None:
     """The change happened: who reads sees it, by the store and by the index, and so it stays."""
 
-    class Interrupted(dict[tuple[str, str], Object]):
-        def __setitem__(self, key: tuple[str, str], obj: Object) -> None:
-            super().__setitem__(key, obj)
+    class Interrupted(dict[str, Object]):
+        def __setitem__(self, name: str, obj: Object) -> None:
+            super().__setitem__(name, obj)
             if obj.resource_version == "2":
                 raise KeyboardInterrupt
 
     reader, writer = store(indexes={"node": lambda p: [p.spec.nodeName]})
-    reader._table.objects = Interrupted()
+    reader._table.spaces["shop"] = Interrupted()
     writer.apply(Apply(pod("web", node="n1", version=1)))
     with pytest.raises(KeyboardInterrupt):
         writer.apply(Apply(pod("web", node="n2", version=2)))
@@ -924,12 +943,47 @@ def test_a_relist_frees_the_objects_before_it_and_no_others() -> None:
     assert [end() for end in ends] == [None, *held]
 
 
-def test_keys_share_the_text_of_namespaces() -> None:
+def test_objects_are_found_by_the_text_of_their_own_names() -> None:
     reader, writer = store()
     writer.apply(Apply(pod("z")))
     fill(writer, *(pod(f"p{i}") for i in range(3)))
     writer.apply(Apply(pod("live")))
-    assert len({id(namespace) for namespace, _ in reader._table.objects}) == 1
+    assert list(reader._table.spaces) == ["shop"]
+    assert all(name is obj.name for name, obj in reader._table.spaces["shop"].items())
+
+
+def test_filling_a_store_adds_nothing_that_the_garbage_collector_counts() -> None:
+    """What is counted makes it go through all objects of the process, in which time no thread runs."""
+    _, writer = store()
+    events = [InitApply(pod(f"p{i}")) for i in range(300)]
+    writer.apply(Init())
+    for event in events[:200]:
+        writer.apply(event)
+    gc.disable()
+    try:
+        counted = gc.get_count()[0]
+        for event in events[200:]:
+            writer.apply(event)
+        assert gc.get_count()[0] - counted < 10
+    finally:
+        gc.enable()
+
+
+def test_a_store_that_ends_lets_its_objects_go_one_by_one() -> None:
+    """To free a hundred thousand at once would hold up every other thread."""
+
+    class Own(SimpleNamespace):
+        """A class of the user's own, which can be watched for its end."""
+
+    reader, writer = store(indexes={"all": lambda obj: ["all"]}, of=Own)
+    left: list[int] = []
+    for number in range(3):
+        obj = Own(metadata=pod(f"p{number}").metadata)
+        weakref.finalize(obj, lambda: left.append(len(space))).atexit = False
+        writer.apply(Apply(obj))
+    space = reader._table.spaces["shop"]
+    del obj, reader, writer
+    assert left == [2, 1, 0]
 
 
 def test_deep_content_of_the_store_is_shared_not_copied() -> None:

@@ -142,7 +142,8 @@ class StoreMachine(RuleBasedStateMachine):
     def nothing_is_kept_that_is_not_held(self) -> None:
         for index in self.reader._table.indexes.values():
             assert {key for bucket in index._buckets.values() for key in bucket} == index._values.keys()
-            assert index._values.keys() <= self.reader._table.objects.keys()
+            assert index._values.keys() <= set(self.reader._table)
+            assert all(self.reader._table.spaces.values())
             assert all(index._buckets.values())
             assert index._change is None
         if self.writer._draft is not None:

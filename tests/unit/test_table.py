@@ -1,14 +1,14 @@
-"""Tables: what a reader of an index finds when the writer is caught at any point of a change."""
+"""Tables: what a reader finds when the writer is caught at any point of a change, or overtakes the reader."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from kubewatch.indexes import Indexer
-from kubewatch.table import Index
+from kubewatch.table import Index, Table
 
 KEY = ("shop", "web")
 
@@ -104,3 +104,59 @@ def test_a_change_between_two_looks_is_seen_by_the_second_only() -> None:
     assert caught.at("here") == [old]
     caught.move(None)
     assert caught.at("here") == []
+
+
+class Spaces(dict[str, dict[str, int]]):
+    """The objects by namespace; between the first two of them, a copy of all lets the writer go on, once."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def values(self) -> Iterator[dict[str, int]]:  # type: ignore[override]  # a view that is gone through once
+        for space in super().values():
+            yield space
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile is not None:
+                meanwhile()
+
+
+def overtaken(meanwhile: Callable[[Table[int]], None]) -> Table[int]:
+    table: Table[int] = Table()
+    table.spaces = spaces = Spaces({"a": {"x": 1, "y": 2}, "b": {"z": 3}})
+    spaces.meanwhile = lambda: meanwhile(table)
+    return table
+
+
+def test_who_copies_all_objects_sees_one_moment_however_far_the_writer_gets_meanwhile() -> None:
+    """The second change is behind the place that the copy has come to, the first one before it."""
+
+    def meanwhile(table: Table[int]) -> None:
+        table.put(("a", "x"), 10)
+        table.put(("b", "z"), 30)
+
+    assert overtaken(meanwhile).values() == [10, 2, 30]
+
+
+def test_who_copies_all_objects_sees_namespaces_that_come_and_go_meanwhile() -> None:
+    assert overtaken(lambda table: table.put(("c", "w"), 4)).values() == [1, 2, 3, 4]
+    assert overtaken(lambda table: table.remove(("b", "z"))).values() == [1, 2]
+
+
+def test_a_namespace_goes_with_its_last_object() -> None:
+    table: Table[int] = Table()
+    table.put(("a", "x"), 1)
+    table.put(("a", "y"), 2)
+    table.remove(("a", "x"))
+    table.remove(("a", "x"))
+    assert (len(table), table.get(("a", "x")), table.get(("a", "y"))) == (1, None, 2)
+    table.remove(("a", "y"))
+    assert table.spaces == {}
+
+
+def test_objects_of_one_name_in_two_namespaces_are_two() -> None:
+    table, other = Table[int](), Table[int]()
+    table.put(("a", "x"), 1)
+    table.put(("b", "x"), 2)
+    other.put(("b", "x"), 3)
+    assert dict(table.items()) == {("a", "x"): 1, ("b", "x"): 2}
+    assert list(table) == [("a", "x"), ("b", "x")]
+    assert table.missing_in(other) == [1]
