@@ -58,6 +58,13 @@ class Stream(Iterator[X], Generic[X]):
             raise TypeError(f"a stream is made of an iterable of items, not of a {type(items).__name__}")
         self._set(in_band(items, stop, events=self._events), stop, vitals or Vitals(), label, ())
 
+    @classmethod
+    def of(cls: type[S], items: InBand, stop: Stop, vitals: Vitals, label: str) -> S:
+        """The stream of a generator that is in band already: it ends when `stop` says so, and never raises an error."""
+        stream = cls.__new__(cls)
+        stream._set(items, stop, vitals, label, ())
+        return stream
+
     def _set(self, items: InBand, stop: Stop, vitals: Vitals, label: str, stages: tuple[str, ...]) -> None:
         self._items = items
         self._next = self._bare(items).__next__
