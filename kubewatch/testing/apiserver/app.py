@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from .reads import Reads
 from .requestlog import RequestLog, recorded
 from .routes import Route, route
 from .spoil import find, spoil_lines, spoil_list, wire_of
-from .status import ApiError, failure, unauthorized
+from .status import ApiError, failure, method_not_allowed, unauthorized
 from .storage import Storage
 from .watch import Watch
 from .wire import Cut, Request, Response, Silence, Stream
@@ -33,6 +34,7 @@ from .writes import Writes
 Json = dict[str, Any]
 
 _log = logging.getLogger(__name__)
+_ANSWERING_HEAD = re.compile(r"/apis(/[^/]+)?|/openapi/.+")  # the real server has handlers of another make there
 _GZIP_FROM = 128 * 1024  # bytes
 
 
@@ -213,8 +215,8 @@ class App:
         document = self._discovery(request, path)
         if document is None:
             return Response(404, b"404 page not found\n", content_type="text/plain; charset=utf-8")
-        if request.method not in ("GET", "HEAD"):
-            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        if request.method != "GET" and not (request.method == "HEAD" and _ANSWERING_HEAD.fullmatch(path)):
+            raise method_not_allowed()
         content_type = "application/json"
         if document.get("kind") == "APIGroupDiscoveryList":
             version = str(document["apiVersion"]).partition("/")[2]

@@ -9,8 +9,8 @@ from .kinds import Kinds, Resource
 from .status import method_not_allowed, resource_not_found
 from .wire import Request
 
-_COLLECTION_VERBS = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
-_OBJECT_VERBS = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SUBRESOURCE_VERBS = {**_OBJECT_VERBS, "POST": "create"}
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 

@@ -136,6 +136,10 @@ def bad_value(field: str, value: object, why: str) -> Json:
     return cause("FieldValueInvalid", f"Invalid value: {shown}: {why}", field)
 
 
+def too_long(field: str, limit: int) -> Json:
+    return cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field)
+
+
 def not_allowed(field: str, why: str) -> Json:
     return cause("FieldValueForbidden", f"Forbidden: {why}", field)
 

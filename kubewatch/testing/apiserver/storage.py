@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
-from .status import too_old_version
+from .status import ApiError, too_old_version
 
 Json = dict[str, Any]
+
+_SIZE_LIMIT = 1536 * 1024  # bytes: etcd's default
 
 NO_LABELS: Mapping[str, str] = {}
 
@@ -197,9 +199,11 @@ class Storage:
             return dict(self._collections)
 
     def put(self, collection: Collection, namespace: str, name: str, key: str, document: Json) -> Entry:
-        """Stores ``document`` at the next version, which it writes into its metadata."""
+        """Stores ``document`` at the next version, which it writes into its metadata; 500 where it is too large."""
         with self.lock:
             entry = self._entry(collection, namespace, name, key, document)
+            if len(entry.raw) > _SIZE_LIMIT:
+                raise ApiError(500, "", "etcdserver: request is too large")
             previous = collection.put(entry)
             kind = "ADDED" if previous is None else "MODIFIED"
             collection.history.append(Change(entry.version, kind, entry, previous))

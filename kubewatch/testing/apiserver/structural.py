@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from .status import Json, cause
+from .status import Json, cause, too_long
 
 Schema = Mapping[str, Any]
 
@@ -138,8 +138,7 @@ def _string_problems(schema: Schema, value: str, path: str) -> Iterator[Json]:
     if "minLength" in schema and len(value) < schema["minLength"]:
         yield _bad(path, value, f"{path} in body should be at least {schema['minLength']} chars long")
     if "maxLength" in schema and len(value) > schema["maxLength"]:
-        limit = schema["maxLength"]
-        yield cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", path)
+        yield too_long(path, schema["maxLength"])
     pattern = schema.get("pattern")
     if pattern and not re.search(pattern, value):
         yield _bad(path, value, f"{path} in body should match '{pattern}'")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from .kinds import Resource
-from .status import Json, bad_value, cause, not_allowed, required
+from .status import Json, bad_value, cause, not_allowed, required, too_long
 
+_DATA_LIMIT = 1024 * 1024  # bytes, of all values together
+_ANNOTATIONS_LIMIT = 256 * 1024  # bytes, of all keys and values together
 _LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _LABEL_KINDS = frozenset(("namespaces", "services"))
@@ -47,11 +50,14 @@ def name_causes(resource: Resource, name: str) -> list[Json]:
 
 
 def metadata_causes(metadata: Json) -> list[Json]:
-    """Why labels or owner references are no good; empty if they are."""
+    """Why labels, annotations or owner references are no good; empty if they are."""
     causes = []
     for value in (metadata.get("labels") or {}).values():
         if not _LABEL_VALUE.match(value):
             causes.append(bad_value("metadata.labels", value, _LABEL_VALUE_RULE))
+    annotations = metadata.get("annotations") or {}
+    if _size(annotations) + _size(annotations.values()) > _ANNOTATIONS_LIMIT:
+        causes.append(too_long("metadata.annotations", _ANNOTATIONS_LIMIT))
     for at, owner in enumerate(metadata.get("ownerReferences") or ()):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
@@ -146,6 +152,29 @@ def _job_causes(document: Json) -> list[Json]:
     return causes
 
 
+def _config_map_causes(document: Json) -> list[Json]:
+    size = _size(_texts(document.get("data"))) + _decoded_size(_texts(document.get("binaryData")))
+    return [too_long("[]", _DATA_LIMIT)] if size > _DATA_LIMIT else []
+
+
+def _secret_causes(document: Json) -> list[Json]:
+    return [too_long("data", _DATA_LIMIT)] if _decoded_size(_texts(document.get("data"))) > _DATA_LIMIT else []
+
+
+def _texts(part: Any) -> list[str]:
+    """What a part of the object maps to; what is of another type is not looked at."""
+    return [value for value in part.values() if isinstance(value, str)] if isinstance(part, dict) else []
+
+
+def _size(texts: Iterable[str]) -> int:
+    return sum(len(text.encode()) for text in texts)
+
+
+def _decoded_size(encoded: Iterable[str]) -> int:
+    """How many bytes texts stand for that are written in base64."""
+    return sum(len(text) * 3 // 4 - text[-2:].count("=") for text in encoded)
+
+
 def _service_causes(document: Json) -> list[Json]:
     spec = document.get("spec") or {}
     if not spec.get("ports") and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
@@ -156,6 +185,8 @@ def _service_causes(document: Json) -> list[Json]:
 _VALIDATORS: dict[tuple[str, str], Callable[[Json], list[Json]]] = {
     ("", "Pod"): _pod_causes,
     ("", "Service"): _service_causes,
+    ("", "ConfigMap"): _config_map_causes,
+    ("", "Secret"): _secret_causes,
     ("apps", "Deployment"): _workload_causes,
     ("apps", "ReplicaSet"): _workload_causes,
     ("apps", "StatefulSet"): _workload_causes,

@@ -48,7 +48,8 @@ class Server:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             is_json = answer.getheader("Content-Type", "").startswith("application/json")
-            return answer.status, json.loads(answer.read()) if is_json else {}
+            read = answer.read()  # nothing, where HEAD was asked
+            return answer.status, json.loads(read) if is_json and read else {}
         finally:
             connection.close()
 

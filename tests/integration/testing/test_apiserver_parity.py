@@ -6,6 +6,7 @@ import json
 import re
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
@@ -21,7 +22,8 @@ APPLY = "application/apply-patch+yaml"
 PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 MAP: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}}
-POD: Json = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+CONTAINER: Json = {"name": "c", "image": "i"}
+POD: Json = {"metadata": {"name": "p"}, "spec": {"containers": [CONTAINER]}}
 TEMPLATE: Json = {"metadata": {"labels": {"a": "b"}}, "spec": POD["spec"]}
 DEPLOYMENT: Json = {
     "metadata": {"name": "d"},
@@ -31,6 +33,14 @@ DEPLOYMENT: Json = {
 
 # A request: method, path (below the namespace; from the root if it starts with "/"), body, media type, Accept.
 Request = tuple[Any, ...]
+
+
+MIB = 1024 * 1024
+
+
+def encoded(size: int) -> str:
+    """So many bytes, as a Secret has them."""
+    return b64encode(b"v" * size).decode()
 
 
 def named(name: str | None = None, **metadata: Any) -> Json:
@@ -72,6 +82,39 @@ SCRIPTS: dict[str, list[Request]] = {
         ("POST", "/api/v1/namespaces/missing/configmaps", MAP),
         ("POST", "/api/v1/namespaces", {"metadata": {"name": "Not.A.Label"}}),
         ("DELETE", "/api/v1/namespaces/default"),
+    ],
+    "sizes": [
+        ("POST", "configmaps", {**named("full"), "data": {"a" * 200: "v" * MIB}}),
+        ("PUT", "configmaps/full", {**named("full"), "data": {"k": "v" * (MIB + 1)}}),
+        ("PATCH", "configmaps/full", {"binaryData": {"b": "dg=="}}, MERGE),
+        ("PATCH", "configmaps/full?fieldManager=me&force=true", {**named("full"), "data": {"k": "v" * MIB * 2}}, APPLY),
+        ("POST", "configmaps", {**named("umlauts"), "data": {"k": "ü" * (MIB // 2 + 1)}}),
+        ("POST", "secrets", {"metadata": {"name": "full"}, "data": {"k": encoded(MIB)}}),
+        ("POST", "secrets", {"metadata": {"name": "over"}, "data": {"k": encoded(MIB), "l": encoded(1)}}),
+        ("POST", "secrets", {"metadata": {"name": "over"}, "stringData": {"k": "v" * (MIB + 1)}}),
+        ("POST", "configmaps", named("told", annotations={"a": "v" * (256 * 1024 - 1)})),
+        ("POST", "configmaps", named("over", annotations={"a": "v" * (256 * 1024)})),
+        (
+            "POST",
+            "pods",
+            {"metadata": {"name": "p"}, "spec": {"containers": [{**CONTAINER, "args": ["v" * 1_600_000]}]}},
+        ),
+        ("GET", "pods/p"),
+    ],
+    "head": [
+        ("HEAD", "configmaps"),
+        ("HEAD", "configmaps/none"),
+        ("HEAD", "configmaps?watch=true"),
+        ("HEAD", "nope"),
+        ("HEAD", "/nope"),
+        ("HEAD", "/version"),
+        ("HEAD", "/healthz"),
+        ("HEAD", "/api"),
+        ("HEAD", "/api/v1"),
+        ("HEAD", "/apis"),
+        ("HEAD", "/apis/apps"),
+        ("HEAD", "/apis/apps/v1"),
+        ("HEAD", "/openapi/v3"),
     ],
     "replace": [
         ("POST", "configmaps", MAP),
