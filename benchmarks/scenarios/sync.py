@@ -1,21 +1,27 @@
 """What else goes on in a process while it lists 100 000 pods into a store: `--form ticker` or `--form flask`.
 
-- ticker: another thread asks for the GIL every millisecond; how much longer than that it had to wait.
-- flask: another process asks a Flask app in this one, every 5 ms; how long it took to answer.
+- ticker: another thread asks for the GIL every millisecond; how much longer than that it had to wait: during the list,
+  during the first request before it (which imports the official client), and while the full store is dropped after it.
+  Beside it what a process of its own, which shares nothing but the machine, had to wait at its ticks during the list,
+  and the longest pass of Python's garbage collector.
+- flask: another process asks a Flask app in this one, every 5 ms; how long it took to answer. The first request counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from http.client import HTTPConnection
+from typing import NamedTuple
 
-from kubewatch import Api, Client, store, watcher
+from kubewatch import Api, Client, Object, Store, store, watcher
 from kubewatch.events import InitDone
 
 from .program import percentile, run
@@ -23,40 +29,112 @@ from .program import percentile, run
 TICK = 0.001
 PAUSE = 0.005
 
+# Seconds between two phases, in which the last wait of the one comes to its end.
+BREAK = 0.2
 
-def _sync(kubeconfig: str, objects: int) -> float:
-    """List all objects into a store; the seconds that it took."""
-    api = Api("v1", "Pod", client=Client.from_kubeconfig(kubeconfig))
+
+class Span(NamedTuple):
+    """A time that something took; seconds on `time.perf_counter`, which all processes share."""
+
+    began: float
+    ended: float
+
+
+def _sync(client: Client, objects: int) -> tuple[Store[Object], Span]:
+    """A store into which all objects were listed, and when."""
     reader, writer = store()
-    started = time.perf_counter()
-    for event in watcher(api).reflect(writer):
+    began = time.perf_counter()
+    for event in watcher(Api("v1", "Pod", client=client)).reflect(writer):
         if type(event) is InitDone:
             break
-    took = time.perf_counter() - started
+    took = Span(began, time.perf_counter())
     if len(reader) != objects:
         raise RuntimeError(f"{len(reader)} objects were listed, not {objects}")
-    return took
+    return reader, took
+
+
+def _tick(over: threading.Event, ticks: list[Span]) -> None:
+    last = time.perf_counter()
+    while not over.wait(TICK):
+        now = time.perf_counter()
+        ticks.append(Span(last, now))
+        last = now
+
+
+def _waits(ticks: Iterable[Span], during: Span) -> list[float]:
+    """How much longer than it should have the ticks took that fall into a time; milliseconds."""
+    return [(ended - began - TICK) * 1000 for began, ended in ticks if began < during.ended and ended > during.began]
 
 
 def _ticking(kubeconfig: str, objects: int) -> dict[str, float]:
-    over = threading.Event()
-    waits: list[float] = []
+    over, ticks = threading.Event(), list[Span]()
+    ticker = threading.Thread(target=_tick, args=(over, ticks), name="ticker")
+    command = [sys.executable, "-m", __spec__.name, "--form", "bystander"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bystander:
+        assert bystander.stdout is not None
+        bystander.stdout.readline()
+        ticker.start()
+        time.sleep(BREAK)
+        client = Client.from_kubeconfig(kubeconfig)
+        began = time.perf_counter()
+        client.request("GET", "/version")
+        first_request = Span(began, time.perf_counter())
+        time.sleep(BREAK)
+        collections = _Collections()
+        reader, listing = _sync(client, objects)
+        collected = collections.longest()
+        time.sleep(BREAK)
+        began = time.perf_counter()
+        del reader
+        dropping = Span(began, time.perf_counter())
+        time.sleep(BREAK)
+        over.set()
+        ticker.join()
+        others = [Span(*each) for each in json.loads(bystander.communicate("over\n")[0])["ticks"]]
+    waits = _waits(ticks, listing)
+    return {
+        "seconds": listing.ended - listing.began,
+        "longest_ms": max(waits),
+        "p99_ms": percentile(waits, 99),
+        "ticks": len(waits),
+        "longest_of_another_process_ms": max(_waits(others, listing)),
+        "longest_collection_ms": collected,
+        "longest_in_the_first_request_ms": max(_waits(ticks, first_request)),
+        "longest_while_the_store_is_dropped_ms": max(_waits(ticks, dropping)),
+    }
 
-    def tick() -> None:
-        last = time.perf_counter()
-        while not over.wait(TICK):
-            now = time.perf_counter()
-            waits.append((now - last - TICK) * 1000)
-            last = now
 
-    ticker = threading.Thread(target=tick, name="ticker")
+class _Collections:
+    """Times the passes of the garbage collector, from here to `longest`."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._longest = 0.0
+        gc.callbacks.append(self._look)
+
+    def _look(self, phase: str, _: object) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._began = now
+        else:
+            self._longest = max(self._longest, now - self._began)
+
+    def longest(self) -> float:
+        """The longest one, in milliseconds."""
+        gc.callbacks.remove(self._look)
+        return self._longest * 1000
+
+
+def _stand_by() -> None:
+    """Tick until told that it is over; prints a line when it begins, and its ticks at the end."""
+    over, ticks = threading.Event(), list[Span]()
+    ticker = threading.Thread(target=_tick, args=(over, ticks), name="ticker")
     ticker.start()
-    time.sleep(0.2)
-    waits.clear()
-    took = _sync(kubeconfig, objects)
+    print("begun", flush=True)
+    sys.stdin.readline()
     over.set()
     ticker.join()
-    return {"seconds": took, "longest_ms": max(waits), "p99_ms": percentile(waits, 99), "ticks": len(waits)}
+    print(json.dumps({"ticks": ticks}))
 
 
 def _serving(kubeconfig: str, objects: int) -> dict[str, float]:
@@ -73,11 +151,12 @@ def _serving(kubeconfig: str, objects: int) -> dict[str, float]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as visitor:
         assert visitor.stdout is not None
         visitor.stdout.readline()
-        took = _sync(kubeconfig, objects)
+        took = _sync(Client.from_kubeconfig(kubeconfig), objects)[1]
         waits: list[float] = json.loads(visitor.communicate("over\n")[0])["waits"]
     server.shutdown()
     serving.join()
-    return {"seconds": took, "p99_ms": percentile(waits, 99), "longest_ms": max(waits), "requests": len(waits)}
+    seconds = took.ended - took.began
+    return {"seconds": seconds, "p99_ms": percentile(waits, 99), "longest_ms": max(waits), "requests": len(waits)}
 
 
 def _visit(port: int) -> None:
@@ -114,5 +193,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
 if __name__ == "__main__":
     if sys.argv[1:3] == ["--form", "visitor"]:
         _visit(int(sys.argv[4]))
+    elif sys.argv[1:3] == ["--form", "bystander"]:
+        _stand_by()
     else:
         run(measure)
