@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .decode import decode_frame
 from .spans import Span, joined
 
 
@@ -46,3 +47,10 @@ class Lines:
     def rest(self) -> bytes:
         """What came after the last line end: at the end of a stream, a line without end or half a line."""
         return joined(self._begun)
+
+    decode = staticmethod(decode_frame)  # what happened, and the object
+
+    @staticmethod
+    def line(text: bytes, start: int, end: int) -> bytes:
+        """The line itself."""
+        return text[start:end]

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from .config import Config
-from .decode import decode_frame
 from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachable, WatchError
 from .events import Event
 from .lines import Lines
@@ -145,18 +144,18 @@ def _follow(
     """
     decode, api_version, kind, clock = machine.decode, source.api_version, source.kind, vitals.clock
     watching, initial, opened, fruitful = State.WATCHING, State.INITIAL_WATCH, clock(), False
-    lines = Lines()
-    received = _pieces(body)
+    lines: Lines = getattr(body, "frames", Lines)()  # or what does the same with frames in protobuf
+    decode_frame, received = lines.decode, map(lines.feed, _pieces(body))
     failure: Exception | None = None
     while not stop.stopped:
         try:
-            pieces = next(received, None)
+            found = next(received, None)
         except Unreachable as error:
-            pieces, failure = None, error
-        if pieces is None:
+            found, failure = None, error
+        if found is None:
             break
         now = clock()
-        for text, start, end in lines.feed(pieces):
+        for text, start, end in found:
             version = ""
             live = machine.state is watching
             if live or (machine.state is initial and not machine.deleted):
@@ -181,7 +180,7 @@ def _follow(
                 if stop.stopped:
                     return
                 continue
-            for item in machine.line(text[start:end]):
+            for item in machine.line(lines.line(text, start, end)):
                 fruitful = True
                 yield item
                 if stop.stopped:

@@ -19,6 +19,7 @@ from kubewatch.config import Config
 from kubewatch.decode import Decode, decode_object
 from kubewatch.errors import IdleTimeout, Unreachable, WatchError
 from kubewatch.events import Event
+from kubewatch.lines import Lines
 from kubewatch.pages import Page, decode_page
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.stop import Stop
@@ -72,10 +73,12 @@ class StubSource(Generic[T]):
         kind: str = "Pod",
         namespace: str | None = "default",
         decode: Decode[Any] = decode_object,
+        frames: Callable[[], Any] = Lines,
     ) -> None:
         self.kind = kind
         self.namespace = namespace
         self.decode: Decode[T] = decode
+        self.frames = frames
         self.clock = Clock()
         self.requests: list[ListParams | WatchParams] = []
         self.deadlines: list[float] = []  # the idle deadline of each wait, in seconds
@@ -135,6 +138,7 @@ class _Session:
 class _Body:
     def __init__(self, source: StubSource[Any], stop: Stop, steps: Sequence[Step], idle_timeout: float) -> None:
         self.idle_timeout = idle_timeout
+        self.frames = source.frames
         self._source = source
         self._stop = stop
         self._steps = steps

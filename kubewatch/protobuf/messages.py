@@ -1,0 +1,97 @@
+"""The messages in which Kubernetes writes metadata, as classes of the protobuf package.
+
+They are built here from the numbers of their fields, which never change. A message may be declared more than once, with
+no more fields than its reader wants: the others are passed over.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
+
+__all__ = ["DecodeError", "Message", "reader"]
+
+# A message a line: its name, and of each field the number, the name, and the type; * is for any number of values, ? for
+# a field that may be absent where that is not the same as 0.
+# What Kubernetes declares as bytes that hold a message (Unknown.raw) is declared as that message, which reads the same.
+_MESSAGES = """
+WatchEvent:     1 type string, 2 object RawExtension
+RawExtension:   1 raw bytes
+TypeMeta:       1 apiVersion string, 2 kind string
+
+Unknown:        1 typeMeta TypeMeta, 2 raw bytes
+Named:          1 typeMeta TypeMeta, 2 raw NamedObject
+NamedObject:    1 metadata Names
+Names:          1 name string, 3 namespace string, 6 resourceVersion string
+
+Partial:        1 typeMeta TypeMeta, 2 raw PartialObjectMetadata
+PartialObjectMetadata: 1 metadata ObjectMeta
+ObjectMeta:     1 name string, 2 generateName string, 3 namespace string, 4 selfLink string, 5 uid string,\
+ 6 resourceVersion string, 7 generation int64, 8 creationTimestamp Time, 9 deletionTimestamp Time,\
+ 10 deletionGracePeriodSeconds int64?, 11 labels Entry*, 12 annotations Entry*, 13 ownerReferences OwnerReference*,\
+ 14 finalizers string*, 17 managedFields ManagedFieldsEntry*
+Entry:          1 key string, 2 value string
+Time:           1 seconds int64?, 2 nanos int32
+OwnerReference: 1 kind string, 3 name string, 4 uid string, 5 apiVersion string, 6 controller bool?,\
+ 7 blockOwnerDeletion bool?
+ManagedFieldsEntry: 1 manager string, 2 operation string, 3 apiVersion string, 4 time Time, 6 fieldsType string,\
+ 7 fieldsV1 FieldsV1, 8 subresource string
+FieldsV1:       1 raw bytes
+
+ListMeta:       1 selfLink string, 2 resourceVersion string, 3 continue string, 4 remainingItemCount int64?
+
+Status:         1 metadata ListMeta, 2 status string, 3 message string, 4 reason string, 5 details StatusDetails,\
+ 6 code int32
+StatusDetails:  1 name string, 2 group string, 3 kind string, 4 causes StatusCause*, 5 retryAfterSeconds int32,\
+ 6 uid string
+StatusCause:    1 reason string, 2 message string, 3 field string
+"""
+
+_PACKAGE = "kubewatch"
+_Field = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    "string": _Field.TYPE_STRING,
+    "bytes": _Field.TYPE_BYTES,
+    "bool": _Field.TYPE_BOOL,
+    "int32": _Field.TYPE_INT32,
+    "int64": _Field.TYPE_INT64,
+}
+
+
+def _pool() -> descriptor_pool.DescriptorPool:
+    # Theirs are proto2, which is written in the same way; proto3 refuses texts that are not UTF-8.
+    file = descriptor_pb2.FileDescriptorProto(name="kubewatch.proto", package=_PACKAGE, syntax="proto3")
+    for line in filter(None, _MESSAGES.splitlines()):
+        name, _, fields = line.partition(":")
+        message = file.message_type.add(name=name)
+        for words in fields.split(","):
+            number, called, kind = words.split()
+            field = message.field.add(name=called, number=int(number), label=_Field.LABEL_OPTIONAL)
+            if kind.endswith("*"):
+                field.label = _Field.LABEL_REPEATED
+            if kind.endswith("?"):
+                field.proto3_optional, field.oneof_index = True, len(message.oneof_decl)
+                message.oneof_decl.add(name=f"_{called}")
+            kind = kind.rstrip("*?")
+            field.type = _SCALARS.get(kind, _Field.TYPE_MESSAGE)
+            if kind not in _SCALARS:
+                field.type_name = f".{_PACKAGE}.{kind}"
+    pool = descriptor_pool.DescriptorPool()  # of our own: others may know messages of the same names
+    pool.Add(file)
+    return pool
+
+
+_POOL = _pool()
+
+
+def reader(name: str) -> Callable[[bytes], Any]:
+    """What reads the message called `name` from its bytes; it raises `DecodeError`.
+
+    >>> reader("TypeMeta")(bytes([18, 3]) + b"Pod").kind
+    'Pod'
+    """
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}")).FromString

@@ -1,0 +1,172 @@
+"""From protobuf to what the JSON of the same object says.
+
+An object comes in an envelope: the bytes `k8s` and 0, and a message that says what kind it is and holds the object.
+Here, *raw* is always such an envelope. What is wrong with one is a `msgspec.DecodeError`, as with JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from .messages import DecodeError, Message, reader
+
+MAGIC = b"k8s\0"
+PARTIAL = "PartialObjectMetadata"
+META = "meta.k8s.io/v1"  # its API version
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+log = logging.getLogger(__name__)
+
+_named = reader("Named")
+_unknown = reader("Unknown")
+_partial = reader("Partial")
+_status = reader("Status")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (DecodeError, OverflowError) as error:
+        raise msgspec.DecodeError(f"protobuf: {error}") from error
+
+
+def names(raw: bytes) -> tuple[str, str | None, str]:
+    """Name, namespace and resourceVersion of the object in `raw`, of which only metadata may have come."""
+    try:
+        envelope = _named(raw[4:])
+        meta = envelope.raw.metadata
+        found = meta.name, meta.namespace or None, meta.resourceVersion
+    except DecodeError as error:
+        raise msgspec.DecodeError(f"protobuf: {error}") from error
+    if envelope.typeMeta.kind != PARTIAL:
+        raise _other(envelope.typeMeta.kind)
+    return found
+
+
+def metadata(raw: bytes, kind: str) -> dict[str, Any]:
+    """The metadata in `raw`, as its JSON has them, but for managedFields; `kind` is for messages."""
+    with _told():
+        return _metadata(_meta(raw), kind)
+
+
+def to_json(raw: bytes, kind: str = "") -> bytes:
+    """The JSON of the metadata or of the Status in `raw`; `kind` is for messages."""
+    with _told():
+        envelope = _unknown(raw[4:])
+        if envelope.typeMeta.kind == "Status" and raw.startswith(MAGIC):
+            return msgspec.json.encode({"kind": "Status", "apiVersion": "v1"} | _status_fields(_status(envelope.raw)))
+        meta = _meta(raw)
+        fields = _metadata(meta, kind)
+        if meta.managedFields:
+            fields["managedFields"] = [_managed(entry, kind) for entry in meta.managedFields]
+        return msgspec.json.encode({"kind": PARTIAL, "apiVersion": META, "metadata": fields})
+
+
+def _meta(raw: bytes) -> Any:
+    envelope = _partial(raw[4:])
+    if not raw.startswith(MAGIC) or envelope.typeMeta.kind != PARTIAL:
+        raise _other(envelope.typeMeta.kind)
+    return envelope.raw.metadata
+
+
+def _other(kind: str) -> Exception:
+    return msgspec.ValidationError(f"protobuf: expected a {PARTIAL}, got a {kind or 'message without a kind'}")
+
+
+_TEXTS = ("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion")
+
+
+# What Go's JSON leaves out: empty texts and lists, and 0; but not what is a pointer there, which is absent or counts.
+
+
+def _metadata(meta: Any, kind: str) -> dict[str, Any]:
+    _complete(meta, kind)
+    fields: dict[str, Any] = {}
+    for name in _TEXTS:
+        if value := getattr(meta, name):
+            fields[name] = value
+    if generation := meta.generation:
+        fields["generation"] = generation
+    if created := _time(meta.creationTimestamp):
+        fields["creationTimestamp"] = created
+    if meta.HasField("deletionTimestamp"):
+        fields["deletionTimestamp"] = _time(meta.deletionTimestamp)
+    if meta.HasField("deletionGracePeriodSeconds"):
+        fields["deletionGracePeriodSeconds"] = meta.deletionGracePeriodSeconds
+    if labels := meta.labels:
+        fields["labels"] = {entry.key: entry.value for entry in labels}
+    if annotations := meta.annotations:
+        fields["annotations"] = {entry.key: entry.value for entry in annotations}
+    if meta.ownerReferences:
+        fields["ownerReferences"] = [_owner(owner, kind) for owner in meta.ownerReferences]
+    if meta.finalizers:
+        fields["finalizers"] = list(meta.finalizers)
+    return fields
+
+
+def _owner(owner: Any, kind: str) -> dict[str, Any]:
+    _complete(owner, kind)
+    fields = {name: getattr(owner, name) for name in ("apiVersion", "kind", "name", "uid")}
+    for name in ("controller", "blockOwnerDeletion"):
+        if owner.HasField(name):
+            fields[name] = getattr(owner, name)
+    return fields
+
+
+def _managed(entry: Any, kind: str) -> dict[str, Any]:
+    _complete(entry, kind)
+    fields: dict[str, Any] = {name: getattr(entry, name) for name in ("manager", "operation", "apiVersion")}
+    if entry.HasField("time"):
+        fields["time"] = _time(entry.time)
+    fields["fieldsType"] = entry.fieldsType
+    if entry.HasField("fieldsV1"):
+        fields["fieldsV1"] = msgspec.Raw(entry.fieldsV1.raw or b"null")
+    fields["subresource"] = entry.subresource
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+def _time(time: Any) -> datetime | None:
+    # To the second, as everybody writes them; a time without fields is none, and one of 0 is the year 1970.
+    return _EPOCH + timedelta(seconds=time.seconds) if time.HasField("seconds") else None
+
+
+def _status_fields(status: Any) -> dict[str, Any]:
+    fields = {name: getattr(status, name) for name in ("status", "message", "reason", "code")}
+    if status.HasField("details"):
+        details = status.details
+        known = {name: getattr(details, name) for name in ("name", "group", "kind", "uid", "retryAfterSeconds")}
+        known["causes"] = [
+            {name: getattr(cause, name) for name in ("reason", "message", "field") if getattr(cause, name)}
+            for cause in details.causes
+        ]
+        fields["details"] = {name: value for name, value in known.items() if value}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _complete(message: Message, kind: str) -> None:
+    """Say so, where a newer server sends fields that are not known here: JSON would bring them."""
+    unknown = UnknownFieldSet(message)
+    for at in range(len(unknown)):
+        _say_unknown(kind, message.DESCRIPTOR.name, unknown[at].field_number)
+
+
+@lru_cache(maxsize=1024)  # so that each is said once
+def _say_unknown(kind: str, message: str, number: int) -> None:
+    log.warning(
+        "the %s of %s in protobuf has a field %d that this version of kubewatch does not know, and leaves out; "
+        "metadata in JSON has it",
+        message,
+        kind or "objects",
+        number,
+        extra={"kind": kind},
+    )
