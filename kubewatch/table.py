@@ -26,10 +26,14 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from .indexes import Indexer
+from .turns import give_way
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Key = tuple[str, str]  # (namespace or "", name)
+
+# Objects to be freed after which to give way: about 1 ms of work.
+FREED = 1000
 
 
 class Objects(Protocol[T_co]):
@@ -212,10 +216,14 @@ class Table(Generic[T]):
         # One by one, so that other threads get their turn: a dict that ends frees all its objects in one go, and of
         # 100 000 objects that was 80 ms in which every other thread stood still.
         self.indexes.clear()  # which hold on to them
+        freed = 0
         while self.spaces:
             space = self.spaces.popitem()[1]
             while space:
                 space.popitem()
+                freed += 1
+                if freed % FREED == 0:
+                    give_way()
 
 
 _values = dict.values

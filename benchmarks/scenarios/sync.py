@@ -151,8 +151,9 @@ def _serving(kubeconfig: str, objects: int) -> dict[str, float]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as visitor:
         assert visitor.stdout is not None
         visitor.stdout.readline()
-        took = _sync(Client.from_kubeconfig(kubeconfig), objects)[1]
+        reader, took = _sync(Client.from_kubeconfig(kubeconfig), objects)
         waits: list[float] = json.loads(visitor.communicate("over\n")[0])["waits"]
+    del reader  # not before, as that is not the list
     server.shutdown()
     serving.join()
     seconds = took.ended - took.began
