@@ -17,7 +17,6 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import Any, TypeVar, overload
 from weakref import finalize
 
@@ -100,9 +99,7 @@ class LiveStore(Store[T]):
     def __enter__(self) -> LiveStore[T]:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

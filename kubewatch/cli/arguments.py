@@ -18,6 +18,8 @@ from . import helptext
 FORMS = ("table", "wide", "name", "json", "yaml")
 PREDICATES = ("generation", "resource_version", "labels", "annotations", "finalizers")
 
+METADATA = "fetch the metadata only"
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TERM = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
 
@@ -109,14 +111,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _which_objects(parser: argparse.ArgumentParser) -> None:
+def _which_objects(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
+    """The options that select objects, and one more, that is the command's own."""
     group = parser.add_argument_group("which objects")
     place = group.add_mutually_exclusive_group()
     place.add_argument("-n", "--namespace", help="this namespace (default: the context's)")
     place.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
     group.add_argument("-l", "--selector", help="these labels: app=web, 'tier in (a, b)', '!canary'")
     group.add_argument("--field-selector", metavar="SELECTOR", help="these fields: status.phase=Running")
-    group.add_argument("--metadata", action="store_true", help="fetch the metadata only")
+    group.add_argument(flag, action="store_true", help=what)
 
 
 def _how_shown(parser: argparse.ArgumentParser) -> None:
@@ -138,7 +141,7 @@ def _watch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", metavar="NAME", nargs="?", default=[], type=lambda name: [name], help="one object only"
     )
-    _which_objects(parser)
+    _which_objects(parser, "--metadata", METADATA)
     group = parser.add_argument_group("which changes")
     group.add_argument(
         "--predicate",
@@ -159,7 +162,7 @@ def _watch_arguments(parser: argparse.ArgumentParser) -> None:
 def _get_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND[/NAME]", help="pods, deploy, deployments.apps, pod/web, …")
     parser.add_argument("names", metavar="NAME", nargs="*", help="these objects only")
-    _which_objects(parser)
+    _which_objects(parser, "--metadata", METADATA)
     parser.add_argument("--limit", type=_count, metavar="N", help="at most so many objects")
     _how_shown(parser)
     _which_cluster(parser)
@@ -192,13 +195,7 @@ def _wait_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="for all objects together; default: 30s; 0: look once; less, as in --timeout=-1s: a week",
     )
-    group = parser.add_argument_group("which objects")
-    place = group.add_mutually_exclusive_group()
-    place.add_argument("-n", "--namespace", help="this namespace (default: the context's)")
-    place.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
-    group.add_argument("-l", "--selector", help="these labels: app=web, 'tier in (a, b)', '!canary'")
-    group.add_argument("--field-selector", metavar="SELECTOR", help="these fields: status.phase=Running")
-    group.add_argument("--all", action="store_true", help="all of the kind")
+    _which_objects(parser, "--all", "all of the kind")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="log to stderr; -vv logs more")
     _which_cluster(parser)
 

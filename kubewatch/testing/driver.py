@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kubewatch.api import Api
@@ -127,9 +126,7 @@ class ControllerDriver:
     def __enter__(self) -> ControllerDriver:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _take(self) -> Pause | None:
