@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TextIO
 
-GREEN, YELLOW, RED, CYAN, BOLD, DIM = "32", "33", "31", "36", "1", "2"
+GREEN, YELLOW, RED, CYAN, BOLD = "32", "33", "31", "36", "1"
 
 
 def harmless(text: str) -> str:

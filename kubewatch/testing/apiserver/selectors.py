@@ -65,13 +65,6 @@ class Selector:
     def matches(self, have: Mapping[str, str]) -> bool:
         return all(requirement.matches(have) for requirement in self.requirements)
 
-    def exactly(self, key: str) -> str | None:
-        """The one value which ``key`` must have, if the selector pins it."""
-        for requirement in self.requirements:
-            if requirement.key == key and requirement.operator == "in" and len(requirement.values) == 1:
-                return next(iter(requirement.values))
-        return None
-
 
 EVERYTHING = Selector()
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-ACCEPTED_MEDIA_TYPES = "application/json"
-
 Json = dict[str, Any]
 
 
@@ -98,11 +96,7 @@ def method_not_allowed() -> ApiError:
     return ApiError(405, "MethodNotAllowed", message, details={})
 
 
-def not_acceptable(accepted: str = ACCEPTED_MEDIA_TYPES) -> ApiError:
-    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")
-
-
-def unsupported_media_type(accepted: str = ACCEPTED_MEDIA_TYPES) -> ApiError:
+def unsupported_media_type(accepted: str) -> ApiError:
     message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
     return ApiError(415, "UnsupportedMediaType", message)
 
@@ -168,17 +162,6 @@ def too_large_version(asked: int, current: int) -> ApiError:
         f"Timeout: Too large resource version: {asked}, current: {current}",
         details={"causes": causes, "retryAfterSeconds": 1},
         headers=[("Retry-After", "1")],
-    )
-
-
-def too_many_requests(retry_after: int) -> ApiError:
-    message = "The apiserver has too many requests queued, please try again later."
-    return ApiError(
-        429,
-        "TooManyRequests",
-        message,
-        details={"retryAfterSeconds": retry_after},
-        headers=[("Retry-After", str(retry_after))],
     )
 
 

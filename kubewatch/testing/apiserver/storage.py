@@ -194,10 +194,6 @@ class Storage:
                 found.field_paths.update(fields)
             return found
 
-    def collections(self) -> dict[tuple[str, str], Collection]:
-        with self.lock:
-            return dict(self._collections)
-
     def put(self, collection: Collection, namespace: str, name: str, key: str, document: Json) -> Entry:
         """Stores ``document`` at the next version, which it writes into its metadata; 500 where it is too large."""
         with self.lock:
