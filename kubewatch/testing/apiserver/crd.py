@@ -240,11 +240,3 @@ def fitted(resource: Resource, document: Json) -> Json:
     if causes:
         raise invalid(resource.group, resource.kind, document["metadata"].get("name", ""), causes)
     return filled
-
-
-def check_strictly(resource: Resource, document: Json) -> list[str]:
-    """What the schema does not know in a document, as strict decoding says it."""
-    if not resource.custom:
-        return []
-    _, unknown = structural.prune(resource.schema, document)
-    return [f'unknown field "{path}"' for path in unknown]

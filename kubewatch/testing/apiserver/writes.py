@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from . import protobuf, subresources
+from . import protobuf, strict, subresources
 from .cluster import Cluster, WriteOptions
-from .crd import check_strictly
 from .deletion import DeleteOptions
 from .discovery import SUBRESOURCE_KINDS
 from .forms import renderer_for
@@ -30,6 +29,7 @@ _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 _SPECIAL = ("scale", "binding", "eviction", "token")
+_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
 
@@ -170,13 +170,14 @@ def _from_protobuf(request: Request, api_version: str, kind: str) -> Json:
 
 
 def _checked(request: Request, route: Route, body: Json) -> Json:
-    """Refuses fields that a custom resource's schema does not know, where the client asks for strictness."""
-    if request.query.get("fieldValidation") == "Strict" and isinstance(body, dict):
-        unknown = check_strictly(route.resource, body)
-        if unknown:
+    """Refuses fields that are one too many, where the client asks for strictness; not in protobuf, nor in patches."""
+    is_json = request.header("content-type").partition(";")[0].strip() != protobuf.MEDIA_TYPE
+    if request.query.get("fieldValidation") == "Strict" and is_json and isinstance(body, dict):
+        problems = strict.problems(route.resource, request.body, body)
+        if problems:
             kind, version = route.resource.kind, route.resource.version
             what = f'{kind} in version "{version}" cannot be handled as a {kind}'
-            raise bad_request(f"{what}: strict decoding error: {', '.join(unknown)}")
+            raise bad_request(f"{what}: strict decoding error: {', '.join(problems)}")
     return body
 
 
@@ -220,6 +221,11 @@ def _change(kind: str, resource: Resource, patch: Any) -> Callable[[Json], Json]
 def _options(request: Request, route: Route) -> WriteOptions:
     query = request.query
     agent = request.header("user-agent").partition("/")[0]
+    if query.get("fieldValidation", "") not in _VALIDATIONS:
+        supported = ", ".join(f'"{one}"' for one in _VALIDATIONS)
+        what = f'Unsupported value: "{query["fieldValidation"]}": supported values: {supported}'
+        why = cause("FieldValueNotSupported", what, "fieldValidation")
+        raise invalid("meta.k8s.io", _OPTIONS[route.verb], "", [why])
     return WriteOptions(
         manager=(query.get("fieldManager") or agent or "unknown")[:128],
         dry_run=_dry_run(query.get("dryRun", ""), _OPTIONS[route.verb]),

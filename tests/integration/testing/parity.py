@@ -34,6 +34,17 @@ class Server:
         media_type: str = "application/json",
         accept: str = "application/json",
     ) -> tuple[int, Json]:
+        return self.send(method, path, None if body is None else json.dumps(body), media_type, accept)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        text: str | None,
+        media_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> tuple[int, Json]:
+        """The same for a body that is a text already."""
         parts = urlsplit(self.url)
         address = (parts.hostname or "", parts.port)
         connection = (
@@ -45,7 +56,7 @@ class Server:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, path, text, headers)
             answer = connection.getresponse()
             is_json = answer.getheader("Content-Type", "").startswith("application/json")
             read = answer.read()  # nothing, where HEAD was asked

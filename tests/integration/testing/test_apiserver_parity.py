@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.integration.testing.parity import Json, Server
+from tests.integration.testing.parity import GROUP, Json, Server, defined
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -284,6 +284,47 @@ def answers(server: Server, script: list[Request]) -> Iterator[tuple[int, Any]]:
         accept = (rest[2:3] or ["application/json"])[0]
         code, answer = server.request(method, places(server, path), body, media_type, accept)
         yield code, comparable(answer)
+
+
+SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "properties": {
+                "size": {"type": "string"},
+                "parts": {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+            },
+        }
+    },
+}
+
+
+# Texts, as what is written twice is lost in a dict.
+TWICE = [
+    '{"metadata": {"name": "d", "name": "e", "labels": {"a": "b", "a": "c"}}, "data": {"k": "1", "k": "2", "k": "3"}}',
+    '{"metadata": {"name": "d"}, "data": {"k": "1"}, "data": {"k": "2", "k": "3"}}',
+    '{"metadata": {"name": "d"}, "data": {"k": "1"}}',
+]
+ODD = [
+    '{"spec": {"size": "1", "size": "2", "zz": 1, "parts": [{"x": 1, "x": 2}, {"y": 1}]}, "more": 1}',
+    '{"spec": {"size": "1"}}',
+]
+
+
+@pytest.mark.parametrize("mode", ["Strict", "Ignore", "Bogus"])
+def test_the_same_fields_are_refused(servers: tuple[Server, Server], mode: str) -> None:
+    asked = f"?fieldValidation={mode}"
+    told: list[list[Any]] = []
+    for server in servers:
+        told.append([server.send("POST", places(server, f"configmaps{asked}"), text) for text in TWICE])
+        told[-1].append(server.send("PUT", places(server, f"configmaps/d{asked}"), TWICE[1]))
+        with defined(server, "Thing", SCHEMA):
+            for text in ODD:
+                head = f'{{"apiVersion": "{GROUP}/v1", "kind": "Thing", "metadata": {{"name": "x"}}, {text[1:]}'
+                told[-1].append(server.send("POST", places(server, f"/apis/{GROUP}/v1/{{ns}}/things{asked}"), head))
+    mine, theirs = ([(code, comparable(answer)) for code, answer in each] for each in told)
+    assert mine == theirs
 
 
 @pytest.mark.parametrize("about", SCRIPTS)
