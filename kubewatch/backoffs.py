@@ -7,7 +7,6 @@ https://github.com/litl/backoff#readme
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -81,9 +80,13 @@ def default() -> Waits:
 
 def full_jitter(seconds: float) -> float:
     """Jitter as the `backoff` library has it by default: a random part of the wait, from none to all of it."""
-    return random.uniform(0, seconds)
+    from random import uniform  # not before there is an error to wait after
+
+    return uniform(0, seconds)
 
 
 def stretched(seconds: float) -> float:
     """Jitter that adds up to as much again: clients that failed together do not return together."""
-    return seconds + seconds * random.random()
+    from random import random
+
+    return seconds + seconds * random()

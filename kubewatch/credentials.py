@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from .dialer import Dialer
 from .errors import AuthError
@@ -38,22 +39,26 @@ _CONNECTION = (
 _OURS = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"})
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, eq=False):
     """What a load brought; `lifetime` is the seconds after which to load again, None for never."""
 
     configuration: Configuration
     lifetime: float | None = None
-    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    extra: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Loaded(for {self.lifetime} s)"  # headers are secrets
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(msgspec.Struct, frozen=True, eq=False):
     """What a request needs: how to connect, and the headers that say who asks."""
 
     generation: int
     dialer: Dialer
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return f"Access({self.generation}, {self.dialer.url!r})"  # headers are secrets
 
 
 class Credentials:

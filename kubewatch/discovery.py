@@ -10,15 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
-from cachetools import TTLCache
 
 from .aside import Together
 from .client import Client
 from .errors import ApiError, UnknownKind, Unreachable
+
+if TYPE_CHECKING:
+    from cachetools import TTLCache
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,8 @@ class Discovery:
     """What one cluster serves; thread-safe. Everything raises UnknownKind, ApiError, AuthError, Unreachable."""
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        from cachetools import TTLCache  # slow to import
+
         self._client = client
         # Guards `_known`; held for no longer than a look.
         self._lock = threading.Lock()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
-
-from cachetools import LRUCache
+from typing import TYPE_CHECKING, Any
 
 from kubewatch import backoffs
 from kubewatch.backoffs import WaitGenerator, Waits, primed
@@ -16,6 +14,9 @@ from kubewatch.streams.retried import MAX_RETRY_AFTER
 
 from .action import Action
 
+if TYPE_CHECKING:
+    from cachetools import LRUCache
+
 
 class Retry:
     """An error policy that remembers how often each object has failed; what `retry` makes. Safe in any thread."""
@@ -23,6 +24,8 @@ class Retry:
     def __init__(
         self, wait_gen: WaitGenerator, arguments: dict[str, Any], jitter: Callable[[float], float] | None, objects: int
     ) -> None:
+        from cachetools import LRUCache  # slow to import
+
         self._wait_gen = wait_gen
         self._arguments = arguments
         self._jitter = jitter

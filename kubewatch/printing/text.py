@@ -7,7 +7,6 @@ Nothing but printable characters gets through, in tables, in messages and inside
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -54,6 +53,8 @@ def width(text: str) -> int:
 
 
 def _width(character: str) -> int:
+    import unicodedata  # most text is ASCII
+
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

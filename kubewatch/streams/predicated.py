@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import msgspec
-from cachetools import LRUCache
 
 from kubewatch.errors import WatchError
 from kubewatch.events import Apply, Delete, InitApply, InitDone
@@ -40,7 +39,11 @@ def predicate_filter(
     made again is another object. Where `predicate` raises, the error takes the object's place.
     """
     # Where all are remembered, their order does not matter, and to keep it took half of the time.
-    sightings: MutableMapping[_Key, _Sighting] = {} if maxsize is None else LRUCache(maxsize)
+    sightings: MutableMapping[_Key, _Sighting] = {}
+    if maxsize is not None:
+        from cachetools import LRUCache  # slow to import, and rarely needed
+
+        sightings = LRUCache(maxsize)
     purge_at = timer() + ttl
     value_of = predicate.function
     with closing(objects):
