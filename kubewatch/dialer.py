@@ -110,6 +110,8 @@ class Dialer:
         # On this one connection, which nobody else sees: the only place where its socket can be had so early.
         conn._new_conn = attached
         try:
+            if self._pool.scheme == "https":
+                conn.ssl_context = _reading_ahead(conn)
             if self._tunnel:
                 self._pool._prepare_proxy(conn)
             else:
@@ -156,6 +158,20 @@ class Dialer:
             return f"no answer in time{through}; check the address, the firewall and the VPN"
         root = next((cause for cause in reversed(causes) if isinstance(cause, OSError)), error)
         return f"{root}{through}"
+
+
+def _reading_ahead(conn: Any) -> Any:
+    """The context of a connection, or the one that urllib3 would make for it, such that it reads ahead."""
+    from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
+
+    from .tls import ReadingAhead  # not where there is no TLS
+
+    context = conn.ssl_context
+    if context is None:
+        context = create_urllib3_context(cert_reqs=resolve_cert_reqs(conn.cert_reqs))
+        if not (conn.ca_certs or conn.ca_cert_dir or conn.ca_cert_data):
+            context.load_default_certs()
+    return ReadingAhead(context)
 
 
 def close_for_good(sock: Any) -> None:
