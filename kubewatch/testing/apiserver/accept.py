@@ -5,10 +5,11 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-represent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MEDIA_TYPE = "application/json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 _META_GROUP = "meta.k8s.io"
 _META_VERSIONS = ("v1", "v1beta1")
 
@@ -25,6 +26,8 @@ class Form:
     version: str = "v1"
     of_list: bool = False
     """Whether metadata was asked for as a list: as=PartialObjectMetadataList."""
+    protobuf: bool = False
+    """Whether metadata is wanted in protobuf."""
 
     def check(self, is_list: bool) -> None:
         """Refuse the metadata form of a list for an object, and the other way round.
@@ -39,7 +42,7 @@ class Form:
 
 
 def negotiate(accept: str | None) -> Form:
-    """The first form in ``accept``, best quality first, that this server has; protobuf, CBOR and YAML are passed over.
+    """The first form in ``accept``, best quality first, that this server has; it has only metadata in protobuf.
 
     >>> negotiate("application/json;as=Table;v=v1;g=meta.k8s.io, application/json").kind
     'table'
@@ -55,6 +58,8 @@ def negotiate(accept: str | None) -> Form:
         form = _form(parameters)
         if media_type in (MEDIA_TYPE, "application/*", "*/*") and form is not None:
             return form
+        if media_type == PROTOBUF and form is not None and form.kind == "partial":
+            return replace(form, protobuf=True)
     raise NotAcceptable(f"only the following media types are accepted: {MEDIA_TYPE}")
 
 

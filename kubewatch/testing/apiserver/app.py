@@ -15,12 +15,14 @@ from typing import Any
 import msgspec
 
 from . import discovery, openapi
+from .accept import PROTOBUF, negotiate
 from .cluster import Cluster
 from .collector import Collector
 from .crd import Definitions
 from .faults import Answer, AnyFault, Asked, CutConnection, Faults, GoSilent, Line
 from .kinds import Kinds, Resource
 from .objects import Objects
+from .protobuf_answers import in_protobuf
 from .reads import Reads
 from .requestlog import RequestLog, recorded
 from .routes import Route, route
@@ -36,6 +38,7 @@ Json = dict[str, Any]
 _log = logging.getLogger(__name__)
 _ANSWERING_HEAD = re.compile(r"/apis(/[^/]+)?|/openapi/.+")  # the real server has handlers of another make there
 _GZIP_FROM = 128 * 1024  # bytes
+_READ = ("get", "list", "watch")
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,8 @@ class App:
             if refused is not None:
                 raise refused
             answered = self._answer(request, found, asked, faults)
+            if found is not None and found.verb in _READ and not found.subresource and _asks_for_protobuf(request):
+                answered = in_protobuf(answered)
         except ApiError as error:
             answered = Response(error.code, error.body, error.headers)
         except Exception as error:  # the server must answer, as the real one does
@@ -241,6 +246,11 @@ class App:
         if parts[0] == "apis" and len(parts) == 3:
             return discovery.api_resources(self.kinds, parts[1], parts[2])
         return None
+
+
+def _asks_for_protobuf(request: Request) -> bool:
+    accept = request.header("accept")
+    return PROTOBUF in accept and negotiate(accept).protobuf
 
 
 def utc_now() -> str:
