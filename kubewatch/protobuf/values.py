@@ -7,8 +7,6 @@ Here, *raw* is always such an envelope. What is wrong with one is a `msgspec.Dec
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -32,14 +30,6 @@ _partial = reader("Partial")
 _status = reader("Status")
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (DecodeError, OverflowError) as error:
-        raise msgspec.DecodeError(f"protobuf: {error}") from error
-
-
 def names(raw: bytes) -> tuple[str, str | None, str]:
     """Name, namespace and resourceVersion of the object in `raw`, of which only metadata may have come."""
     try:
@@ -47,7 +37,7 @@ def names(raw: bytes) -> tuple[str, str | None, str]:
         meta = envelope.raw.metadata
         found = meta.name, meta.namespace or None, meta.resourceVersion
     except DecodeError as error:
-        raise msgspec.DecodeError(f"protobuf: {error}") from error
+        raise _unreadable(error) from error
     if envelope.typeMeta.kind != PARTIAL:
         raise _other(envelope.typeMeta.kind)
     return found
@@ -55,13 +45,15 @@ def names(raw: bytes) -> tuple[str, str | None, str]:
 
 def metadata(raw: bytes, kind: str) -> dict[str, Any]:
     """The metadata in `raw`, as its JSON has them, but for managedFields; `kind` is for messages."""
-    with _told():
+    try:
         return _metadata(_meta(raw), kind)
+    except (DecodeError, OverflowError) as error:
+        raise _unreadable(error) from error
 
 
 def to_json(raw: bytes, kind: str = "") -> bytes:
     """The JSON of the metadata or of the Status in `raw`; `kind` is for messages."""
-    with _told():
+    try:
         envelope = _unknown(raw[4:])
         if envelope.typeMeta.kind == "Status" and raw.startswith(MAGIC):
             return msgspec.json.encode({"kind": "Status", "apiVersion": "v1"} | _status_fields(_status(envelope.raw)))
@@ -70,6 +62,8 @@ def to_json(raw: bytes, kind: str = "") -> bytes:
         if meta.managedFields:
             fields["managedFields"] = [_managed(entry, kind) for entry in meta.managedFields]
         return msgspec.json.encode({"kind": PARTIAL, "apiVersion": META, "metadata": fields})
+    except (DecodeError, OverflowError) as error:
+        raise _unreadable(error) from error
 
 
 def _meta(raw: bytes) -> Any:
@@ -77,6 +71,10 @@ def _meta(raw: bytes) -> Any:
     if not raw.startswith(MAGIC) or envelope.typeMeta.kind != PARTIAL:
         raise _other(envelope.typeMeta.kind)
     return envelope.raw.metadata
+
+
+def _unreadable(error: Exception) -> Exception:
+    return msgspec.DecodeError(f"protobuf: {error}")
 
 
 def _other(kind: str) -> Exception:
