@@ -177,7 +177,19 @@ def _patience(text: str) -> float:
 
 def _wait_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "resources", metavar="KIND/NAME", nargs="+", help="pod/web deploy/db, or pods web-0 web-1, or pods with -l"
+        "resources",
+        metavar="KIND/NAME",
+        nargs="*",
+        help="pod/web deploy/db, or pods web-0 web-1, or pods,deploy with -l",
+    )
+    parser.add_argument(
+        "-f",
+        "--filename",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the objects of these manifests instead; -: the standard input",
     )
     group = parser.add_argument_group("what to wait for, and how long")
     group.add_argument(

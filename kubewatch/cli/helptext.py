@@ -76,7 +76,9 @@ Wait until something is true of objects, in the words of kubectl wait.
 
   kubewatch wait pod/web --for=condition=Ready
   kubewatch wait pods -l app=web --for=condition=Ready --timeout=2m
+  kubewatch wait pods,deploy -l app=web --for=create
   kubewatch wait deploy/web -n shop --for=rollout --timeout=10m
+  kubewatch wait -f shop.yaml --for=create
   kubewatch wait pod/web --for=delete
   kubewatch wait pod/web --for=jsonpath='{.status.phase}'=Running
 

@@ -16,11 +16,13 @@ from kubewatch.config import Config
 from kubewatch.errors import ConditionFailed, ConditionTimeout, InvalidInput, KubewatchError
 from kubewatch.refusals import refused
 from kubewatch.rollout import rollout_status
+from kubewatch.streams import merge
 from kubewatch.wait import await_condition
 from kubewatch.watcher import watcher
 
 from .connect import answered, api_named, client_for
 from .goals import Unmet, goal, is_gone
+from .manifests import Manifest, manifests_in
 from .messages import explain, tell
 from .output import name_of, write_line
 
@@ -45,20 +47,23 @@ def run(arguments: argparse.Namespace) -> int:
     Raises InvalidInput before any request, and KubewatchError when it cannot be found out which objects are meant.
     """
     goals = sorted(map(goal, arguments.wanted), key=lambda goal: goal is not is_created)  # creation is always first
-    kind, names = objects_in(arguments)
+    manifests = manifests_in(arguments.files)
+    kinds, names = objects_in(arguments)
     config = Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
     seconds = arguments.timeout if arguments.timeout >= 0 else WEEK
     end = time.monotonic() + seconds
     asked_until = end if seconds else math.inf  # one look takes as long as it takes
     status = 0
     with client_for(arguments) as client:
-        if kind:
-            api = answered(lambda: api_named(kind, arguments, client), asked_until)
+        if kinds:
+            apis = answered(lambda: [api_named(kind, arguments, client) for kind in kinds], asked_until)
             if is_created in goals:
-                wait_for_any(api, config, left(end))
-            targets = answered(lambda: selected(api, arguments.selector, arguments.field_selector), asked_until)
+                wait_for_any(apis, config, left(end))
+            targets = answered(lambda: selected(apis, arguments.selector, arguments.field_selector), asked_until)
         else:
-            targets = answered(lambda: named(names, arguments, client), asked_until)
+            targets = answered(
+                lambda: named(names, arguments, client) + written(manifests, arguments, client), asked_until
+            )
         for target in targets:
             try:
                 for each in goals:
@@ -83,14 +88,25 @@ def run(arguments: argparse.Namespace) -> int:
 # Which objects
 
 
-def objects_in(arguments: argparse.Namespace) -> tuple[str, list[tuple[str, str]]]:
-    """Of what to select objects, or else the kinds and names of objects; raises InvalidInput."""
+def objects_in(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, str]]]:
+    """The kinds to select objects of, or else the kinds and names of objects; raises InvalidInput."""
     words: list[str] = arguments.resources
     selects = bool(arguments.selector or arguments.field_selector or arguments.all)
+    if arguments.files:
+        if words or selects or arguments.all_namespaces:
+            raise InvalidInput(
+                "-f says which objects already: leave out KIND, NAME, -l, --field-selector, --all and -A"
+            )
+        return [], []
+    if not words:
+        raise InvalidInput("which objects? Write KIND/NAME, or -f FILE")
     slashed = [word for word in words if "/" in word]
     if slashed and slashed != words:
         raise InvalidInput("write KIND/NAME for each object, or one KIND and then names")
-    pairs = [word.split("/") for word in slashed] or [[words[0], name] for name in words[1:]]
+    kinds = list(dict.fromkeys(words[0].split(",")))
+    if not slashed and "" in kinds:
+        raise InvalidInput(f"{words[0]!r} is no list of kinds such as pods,deploy")
+    pairs = [word.split("/") for word in slashed] or [[kind, name] for kind in kinds for name in words[1:]]
     for pair in pairs:
         if len(pair) != 2 or not all(re.fullmatch(r"[^\s/,=\\%]+", part) for part in pair):
             raise InvalidInput(f"{'/'.join(pair)!r} is no KIND/NAME such as pod/web")
@@ -100,7 +116,7 @@ def objects_in(arguments: argparse.Namespace) -> tuple[str, list[tuple[str, str]
         raise InvalidInput("a NAME is looked for in one namespace: leave out -A")
     if not pairs and not selects:
         raise InvalidInput(f"which {words[0]}? Write a NAME, -l, --field-selector or --all")
-    return "" if pairs else words[0], [(kind, name) for kind, name in pairs]
+    return [] if pairs else kinds, [(kind, name) for kind, name in pairs]
 
 
 def named(names: list[tuple[str, str]], arguments: argparse.Namespace, client: Client) -> list[Target]:
@@ -109,19 +125,33 @@ def named(names: list[tuple[str, str]], arguments: argparse.Namespace, client: C
     return [Target(apis[kind], name) for kind, name in names]
 
 
-def selected(api: Api[Any], labels: str | None, fields: str | None) -> list[Target]:
+def written(manifests: list[Manifest], arguments: argparse.Namespace, client: Client) -> list[Target]:
+    """The objects that manifests are of."""
+    targets = []
+    for each in manifests:
+        api: Api[Any] = Api(each.api_version, each.kind, client=client)
+        if api.resource.namespaced:
+            api = api.within(each.metadata.namespace or arguments.namespace or client.namespace)
+        targets.append(Target(api, each.metadata.name))
+    return targets
+
+
+def selected(apis: list[Api[Any]], labels: str | None, fields: str | None) -> list[Target]:
     """The objects that are there now, and are selected."""
-    found = api.list(label_selector=labels, field_selector=fields)
-    return [Target(api.within(obj.namespace) if obj.namespace else api, obj.name, obj) for obj in found]
+    found = [(api, obj) for api in apis for obj in api.list(label_selector=labels, field_selector=fields)]
+    return [Target(api.within(obj.namespace) if obj.namespace else api, obj.name, obj) for api, obj in found]
 
 
-def wait_for_any(api: Api[Any], config: Config, seconds: float) -> None:
-    """Wait until an object is there, `seconds` at most; raises Unmet."""
+def wait_for_any(apis: list[Api[Any]], config: Config, seconds: float) -> None:
+    """Wait until an object is there, of whichever kind, `seconds` at most; raises Unmet."""
     if not seconds:
         return
-    events = watcher(api, config)
-    stream = events.backoff(backoffs.default, jitter=backoffs.stretched, giveup=refused(events.vitals))
-    with stream.applied_objects().until(seconds) as objects:
+    streams = []
+    for api in apis:
+        events = watcher(api, config)
+        patient = events.backoff(backoffs.default, jitter=backoffs.stretched, giveup=refused(events.vitals))
+        streams.append(patient.applied_objects())
+    with merge(*streams).until(seconds) as objects:
         for _ in objects:
             return
     raise Unmet("timed out waiting for the condition")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -74,6 +75,26 @@ def wait(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]
     return status, out, err
 
 
+@pytest.fixture(autouse=True)
+def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    web = "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1}\n"
+    deploy = '{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"}}'
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n"
+    files = {
+        "web.yaml": f"---\n{web}---\n{deploy}\n",
+        "none.yaml": web.replace("web-1", "none"),
+        "list.json": f'{{"apiVersion": "v1", "kind": "List", "items": [{deploy}]}}',
+        "namespace.yaml": namespace,
+        "empty.yaml": "",
+        "nameless.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {generateName: web-}\n",
+        "bad.yaml": "a: [",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+
 # Both commands are asked, and the second column is what both are to answer.
 CASES = [
     ("pod/web-1 --for=condition=Ready", 0),
@@ -100,6 +121,16 @@ CASES = [
     ("pod/web-1 --for=jsonpath={.status.nope} --timeout=100ms", 1),
     ("deploy/web --for=jsonpath={.spec.replicas}=1", 0),
     ("ns/default --for=create", 0),
+    ("pods,deploy web-1 web --for=jsonpath={.metadata.name}", 1),
+    ("pods,deploy,ns --all --for=create", 0),
+    ("cm,pods -l app=web --for=create", 0),
+    ("pods,cm -l app=none --for=create --timeout=100ms", 1),
+    ("pods,pods web-1 --for=create", 0),
+    ("pods,nokind web-1 --for=create", 1),
+    ("-f web.yaml --for=jsonpath={.metadata.name}", 0),
+    ("-f list.json -f namespace.yaml -n default --for=create", 0),
+    ("-f none.yaml --for=condition=Ready", 1),
+    ("-f none.yaml --for=delete", 0),
     ("nokind/web --for=create", 1),
 ]
 
@@ -143,6 +174,16 @@ def test_an_object_whose_turn_comes_too_late_is_still_looked_at(capsys: pytest.C
     assert (status, out) == (1, "pod/web-1 condition met\n")
     assert "pods/slow" in err
     assert "web-1" not in err
+
+
+def test_manifests_may_come_by_the_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(Path("web.yaml").read_text()))
+    assert wait(capsys, "-f", "-", "--for=create")[:2] == (
+        0,
+        "pod/web-1 condition met\ndeployment.apps/web condition met\n",
+    )
 
 
 def test_what_goes_while_it_is_waited_for_is_told(server: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,12 +257,20 @@ def test_the_timeout_is_also_that_of_finding_out_which_objects_are_meant(
     [
         ("pod/web-1", "--for"),
         ("--for=create", "KIND/NAME"),
+        ("-f web.yaml pod/web-1 --for=create", "leave out KIND"),
+        ("-f web.yaml -A --for=create", "and -A"),
+        ("-f missing.yaml --for=create", "missing.yaml cannot be read: "),
+        ("-f bad.yaml --for=create", "bad.yaml cannot be read: "),
+        ("-f empty.yaml --for=create", "empty.yaml has no object in it"),
+        ("-f nameless.yaml --for=create", "nameless.yaml cannot be read: Object missing required field `name`"),
         ("pod --for=create", "which pod? Write a NAME"),
         ("pod/web-1 --for=ready", "unrecognized condition"),
         ("pod/web-1 -l app=web --for=create", "leave out -l"),
         ("pod/web-1 -A --for=create", "leave out -A"),
         ("pod/ --for=create", "no KIND/NAME"),
         ("pod/a/b --for=create", "no KIND/NAME"),
+        ("pod,deploy/web --for=create", "no KIND/NAME"),
+        ("pod, web --for=create", "'pod,' is no list of kinds"),
         ("pod web-1 pod/web-2 --for=create", "KIND/NAME for each object"),
         ("pod/web-1 --for=create --timeout=5", "no duration"),
         ("pod/web-1 --for=rollout", "a Pod is not rolled out"),
