@@ -29,20 +29,20 @@ _KEY = b':"'
 _END_OF_OBJECT = ord("}")
 
 
-def objects_in(body: bytearray, at: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where each object begins and ends, from `at` to the bracket behind the last one; at most `size` bytes of `body`.
+def objects_in(body: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Where each object begins and ends, from `at` to the bracket behind the last one.
 
     Other threads get their turn meanwhile. Raises `msgspec.DecodeError` where it cannot be told.
 
-    >>> body = bytearray(b'{"a": tru}, {"b": "}"}]}')
-    >>> [bytes(body[slice(*place)]) for place in objects_in(body, 0, len(body))]
+    >>> body = b'{"a": tru}, {"b": "}"}]}'
+    >>> [body[slice(*place)] for place in objects_in(body, 0)]
     [b'{"a": tru}', b'{"b": "}"}']
     """
     turn = at + TURN
     while True:
-        start = at + len(_SPACE(body, at, size)[0])  # type: ignore[index]  # it matches nothing, too
-        stop = _end_of(body, start, size)
-        separator = _SEPARATOR(body, stop, size)
+        start = at + len(_SPACE(body, at)[0])  # type: ignore[index]  # it matches nothing, too
+        stop = _end_of(body, start)
+        separator = _SEPARATOR(body, stop)
         if separator is None:
             raise msgspec.DecodeError(f"no comma comes behind an object of it (byte {stop})")
         yield start, stop
@@ -54,9 +54,9 @@ def objects_in(body: bytearray, at: int, size: int) -> Iterator[tuple[int, int]]
             give_way()
 
 
-def _end_of(body: bytearray, start: int, size: int) -> int:
+def _end_of(body: bytes, start: int) -> int:
     awaited: list[int] = []
-    for token in _TOKENS(body, start, size):
+    for token in _TOKENS(body, start):
         begin, end = token.span()
         bracket = body[end - 1]
         if bracket == _QUOTE:

@@ -1,10 +1,10 @@
-"""A page of a list: its bytes become the JSON of each object, a few at a time.
+"""A page of a list: its bytes become the JSON of each object while they arrive.
 
-A page is megabytes. Cutting it up in one call would keep every other thread waiting for that long, and its objects in
-memory twice. So a long page is cut where its objects are pulled. Where an object ends is guessed, from how the first
-one begins, and proved by decoding it: a JSON value that is complete ends where it ends. A wrong guess (the same bytes
-within an object) is no value. Then, and for those who want the JSON alone, a stretch of `STRETCH` bytes is looked over
-as a list. A page that is not written as Go writes it is cut up in one call.
+A page is megabytes, and by the time that all of it is there, its beginning has left the processor's caches. So it is
+cut up as it comes (`Arriving`), into what is then kept. Where an object ends is guessed, from how the first one begins,
+and proved when it is decoded: a JSON value that is complete ends where it ends. A wrong guess (the same bytes within an
+object) is no value. Then pieces are put together again, `STRETCH` bytes of them, and read as a list. A page that is not
+written as Go writes it is cut up in one call.
 
 An item that is no JSON is handed out like the others, and whoever decodes it will see; `brackets.py` finds its end.
 """
@@ -12,6 +12,7 @@ An item that is no JSON is handed out like the others, and whoever decodes it wi
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -86,26 +87,104 @@ def _decoded(raw: bytes, decode: Decode[T], api_version: str, kind: str) -> T | 
 
 _decode_list = msgspec.json.Decoder(_List).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_one = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def decode_page(body: bytes | bytearray, size: int | None = None) -> Page:
-    """One page of a list, the first `size` bytes of `body`; raises `msgspec.DecodeError` where the bytes are none.
+def decode_page(body: bytes) -> Page:
+    """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
+    arriving = Arriving()
+    arriving.feed(body)
+    return arriving.page()
 
-    A bytearray must be left alone until all items are taken.
+
+class Arriving:
+    """A page that is being received: `feed` it with its bytes, split anywhere, then take the `page`.
+
+    >>> arriving = Arriving()
+    >>> for block in (b'{"metadata": {}, "items": [{"a": 1},', b' {"a": 2}]}'):
+    ...     arriving.feed(block)
+    >>> list(arriving.page().items)
+    [b'{"a": 1}', b'{"a": 2}']
     """
-    if size is None:
-        size = len(body)
-    if not isinstance(body, bytearray):
-        body = bytearray(body)
-    page = _decode_long(body, size) if size > STRETCH else None
-    if page is not None:
-        return page
+
+    def __init__(self) -> None:
+        self._opening = b""  # the page up to its items; empty where they were not found, or not yet
+        self._between = b""  # how an item ends and the next begins, a comma between them
+        self._pieces: list[bytes] = []  # what was cut: the items, if all guesses are right
+        self._skip = 0  # bytes of an item in which its end is not looked for
+        self._blocks: list[bytes] = []  # what comes behind these pieces
+        self._size = 0  # of the blocks
+        self._seam = b""  # their last bytes, in which the beginning of an end can be
+
+    def feed(self, block: bytes) -> None:
+        """The next bytes."""
+        if self._opening:
+            self._cut(block)
+            return
+        self._blocks.append(block)
+        self._size += len(block)
+        if self._size >= STRETCH:
+            self._begin()
+
+    def page(self) -> Page:
+        """The page, all of which was fed; raises `msgspec.DecodeError` where it is none."""
+        rest = b"".join(self._blocks)
+        end = rest.rfind(b"}]") + 1  # where the items end, by all appearances
+        head = _without_items(self._opening, rest[end:]) if self._opening and end else None
+        if head is not None:
+            return _page(head, Long(self._opening, [*self._pieces, rest[:end]], rest[end:], head))
+        return _decode_whole(self.received())
+
+    def received(self) -> bytes:
+        """All that was fed."""
+        return self._opening + b",".join([*self._pieces, b"".join(self._blocks)])
+
+    def _begin(self) -> None:
+        text = b"".join(self._blocks)
+        start = text.find(_ITEMS, 0, HEAD) + len(_ITEMS)
+        opening = text.find(_METADATA, start, start + HEAD) + len(_METADATA)
+        if start < len(_ITEMS) or opening < start:
+            self._size = -sys.maxsize  # it is written in an unusual way
+            return
+        self._opening, self._between = text[:start], b"}," + text[start:opening]
+        self._blocks, self._size = [], 0
+        self._cut(text[start:])
+
+    def _cut(self, block: bytes) -> None:
+        between, skip, at = self._between, self._skip, 0
+        overlap = len(between) - 1
+        seam = self._seam + block[:overlap]
+        if between in seam:  # across the edge
+            block = b"".join((*self._blocks, block))
+            self._blocks, self._size = [], 0
+        stop = block.find(between, max(skip - self._size, 0)) + 1
+        if stop > 0 and self._blocks:
+            self._pieces.append(b"".join((*self._blocks, block[:stop])))
+            self._blocks, self._size = [], 0
+            at = stop + 1
+            stop = block.find(between, at + skip) + 1
+        while stop > 0:
+            self._pieces.append(block[at:stop])
+            # Objects of a list are about as long. Most of one is passed over, as to look through it takes time, too.
+            limit = (stop - at) * 7 // 8
+            skip += (skip >> 3) + 64
+            if skip > limit:
+                skip = limit
+            at = stop + 1  # behind the comma
+            stop = block.find(between, at + skip) + 1
+        self._skip = skip
+        self._blocks.append(block[at:])
+        self._size += len(block) - at
+        self._seam = (seam if len(block) < overlap else block)[-overlap:]
+
+
+def _decode_whole(body: bytes) -> Page:
     try:
-        return _page(_split(body, size))
+        return _page(_split(body))
     except msgspec.ValidationError:
         raise  # it is JSON, and no list
     except msgspec.DecodeError:
-        page = _decode_broken(body, size)
+        page = _decode_broken(body)
         if page is None:
             raise
     return page
@@ -124,147 +203,119 @@ def _page(whole: _List, items: Iterable[bytes] | None = None) -> Page:
     )
 
 
-def _split(body: bytearray, size: int) -> _List:
+def _split(body: bytes) -> _List:
     try:
-        return _decode_list(memoryview(body)[:size])
+        return _decode_list(body)
     except RecursionError as error:
         raise msgspec.DecodeError("an object in it is nested too deep") from error
 
 
-def _decode_long(body: bytearray, size: int) -> Page | None:
-    """The page, its items to be cut out as they are pulled; None for one that is written in an unusual way."""
-    start = body.find(_ITEMS, 0, HEAD) + len(_ITEMS)
-    end = body.rfind(b"}]", 0, size) + 1  # where the items end, by all appearances
-    opening = body.find(_METADATA, start, start + HEAD) + len(_METADATA)
-    if start < len(_ITEMS) or end <= start or opening < start:
-        return None
-    head = _without_items(body, size, start, end)
-    if head is None:
-        return None
-    return _page(head, Long(body, size, start, end, b"}," + body[start:opening], head))
-
-
-def _decode_broken(body: bytearray, size: int) -> Page | None:
+def _decode_broken(body: bytes) -> Page | None:
     """The page, if all of it but some items is JSON, and each of those ends for certain."""
-    for start in (match.end() for match in _ITEMS_ANYHOW(body, 0, min(size, HEAD))):
-        if _is_member(body, start):
-            places = list(objects_in(body, start, size))
-            head = _without_items(body, size, start, body.index(b"]", places[-1][1]))
-            view = memoryview(body)
-            return None if head is None else _page(head, [bytes(view[start:stop]) for start, stop in places])
+    for start in (match.end() for match in _ITEMS_ANYHOW(body, 0, HEAD)):
+        if _opens(body[:start]):
+            places = list(objects_in(body, start))
+            head = _without_items(body[:start], body[body.index(b"]", places[-1][1]) :])
+            return None if head is None else _page(head, [body[start:stop] for start, stop in places])
     return None
 
 
-def _without_items(body: bytearray, size: int, start: int, end: int) -> _List | None:
-    """The page without its items; None where they do not stand from `start` to `end`."""
-    rest = body[end:size]
+def _without_items(opening: bytes, rest: bytes) -> _List | None:
+    """The page of which this is before and behind the items; None where it is not."""
     # "items" could stand there a second time, and would then count; or be spelled with escapes.
-    if b'"items"' in rest or b"\\" in rest or not _is_member(body, start):
+    if b'"items"' in rest or b"\\" in rest or not _opens(opening):
         return None
     try:
-        return _decode_list(body[:start] + rest)
+        return _decode_list(opening + rest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _is_member(body: bytearray, start: int) -> bool:
-    """Whether the items, which begin at `start`, are a member of the page itself, and not of something in it."""
+def _opens(opening: bytes) -> bool:
+    """Whether the items, which begin behind it, are a member of the page itself, and not of something in it."""
     try:
-        open_level(body[:start] + b"]}")  # complete without them
+        open_level(opening + b"]}")  # complete without them
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
 
 
 class Long:
-    """The items of a long page, to be gone through once.
+    """The items of a long page, to be gone through once: `pieces`, if what was guessed is right.
 
-    They stand in `body` from `start` to `end`; `between` is how one ends and the next begins; `head` is the page
-    without them. `refuse` makes what is raised, where the page is no JSON, of what is wrong with it.
+    They were cut at commas, and stand between `opening` and `rest`; `head` is the page without them. `refuse` makes
+    what is raised, where the page is no JSON, of what is wrong with it.
     """
 
-    def __init__(self, body: bytearray, size: int, start: int, end: int, between: bytes, head: _List) -> None:
-        self.body = body
-        self.used_up = False  # nobody needs the body any more
+    def __init__(self, opening: bytes, pieces: list[bytes], rest: bytes, head: _List) -> None:
         self.refuse: Callable[[Exception], Exception] = lambda error: error
-        self._size = size
-        self._start = start
-        self._end = end
-        self._between = between
+        self._opening = opening
+        self._pieces = pieces
+        self._rest = rest
         self._head = head
 
     def __iter__(self) -> Iterator[bytes]:
-        at = self._start
-        while at < self._end:
-            items, at = self._stretch(at)
-            yield from items
-        self._finish()
+        for item in self.decoded(_checked, "", ""):
+            yield item.raw if isinstance(item, Odd) else item
 
     def decoded(self, decode: Decode[T], api_version: str, kind: str) -> Iterator[T | Odd]:
         """Like `Page.decoded`; `decode` raises for what is not one JSON value, as every `Decode` does."""
-        at, end, between, find, view = self._start, self._end, self._between, self.body.find, memoryview(self.body)
-        skip, turn = 0, at + TURN
-        while at < end:
-            if at >= turn:
-                turn = at + TURN
+        pieces, at, turn = self._pieces, 0, TURN
+        count = len(pieces)
+        while at < count:
+            piece = pieces[at]
+            turn -= len(piece)
+            if turn < 0:
+                turn = TURN
                 give_way()
-            stop = find(between, at + skip, end) + 1 or end
             try:
-                obj = decode(bytes(view[at:stop]), api_version, kind)
+                obj = decode(piece, api_version, kind)
             except Exception:  # of a wrong guess, or of an odd object
-                items, at = self._stretch(at)
+                items, at = self._together(at)
                 for raw in items:
+                    turn -= len(raw)
                     yield _decoded(raw, decode, api_version, kind)
-                skip = 0
                 continue
-            # The next one is about as long, and its end is not looked for where it will not be: that takes time, too.
-            skip = (stop - at) * 3 // 4
-            at = stop + 1  # behind the comma
+            at += 1
             yield obj
-        self._finish()
 
-    def _finish(self) -> None:
-        self.used_up = True
-        if not self._head.metadata.continue_:
-            self.body = bytearray()  # no page comes to be read over it
-
-    def _stretch(self, at: int) -> tuple[Iterable[bytes], int]:
-        """Some items from `at` on, and where the next one begins."""
-        body, end, reach, step = self.body, self._end, at + STRETCH, 256
+    def _together(self, at: int) -> tuple[Iterable[bytes], int]:
+        """Some items from the piece `at` on, and the piece with which the next one begins."""
+        pieces, end, size, step = self._pieces, at, 0, 1
+        while end < len(pieces) and size < STRETCH:
+            size += len(pieces[end])
+            end += 1
         while True:
-            stop = body.find(self._between, reach, end) + 1 or end
-            around = body[at - 1], body[stop]
-            # What is a comma for now a bracket, so that a list stands there, and need not be copied to be one.
-            body[at - 1], body[stop] = b"[]"
             try:
-                # Copied, or keeping one item would keep the page.
-                return [bytes(item) for item in _decode_items(memoryview(body)[at - 1 : stop + 1])], stop + 1
+                # Copied, or keeping one item would keep all of them.
+                return [bytes(item) for item in _decode_items(b"[%b]" % b",".join(pieces[at:end]))], end
             except (msgspec.DecodeError, RecursionError):
-                if stop < end:
-                    # Within an object. The next guess may be as wrong, so the steps grow: there are few of them.
-                    reach, step = stop + step, 2 * step
-                    continue
-            finally:
-                body[at - 1], body[stop] = around
-            return self._one_by_one(at), end
+                if end >= len(pieces):
+                    return self._one_by_one(at), end
+            # Within an object. The next guess may be as wrong, so the steps grow: there are few of them.
+            end, step = end + step, 2 * step
 
     def _one_by_one(self, at: int) -> Iterator[bytes]:
         """What is left of a list of which some object is no JSON, or which does not end where it seemed to."""
-        body, stop = self.body, at
+        body, stop = b",".join(self._pieces[at:]) + self._rest, 0
         try:
-            for start, stop in objects_in(body, at, self._size):
-                yield bytes(memoryview(body)[start:stop])
-            closing = body.index(b"]", stop)
-            if closing != self._end:
-                yield from self._rest(closing + 1)
+            for start, stop in objects_in(body, 0):
+                yield body[start:stop]
+            end = body.index(b"]", stop)
+            if end != len(body) - len(self._rest):
+                yield from self._elsewhere(b",".join([*self._pieces[:at], body[:end]]))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self.refuse(error) from error
 
-    def _rest(self, at: int) -> list[bytes]:
-        # Not a list up to the end that was assumed: only the whole page tells what it is.
-        whole = _split(self.body, self._size)
-        items = [bytes(item) for item in whole.items or ()]
-        before = [bytes(item) for item in _decode_items(b"[" + self.body[self._start : at - 1] + b"]")]
-        if before != items[: len(before)] or _page(whole, ()) != _page(self._head, ()):
+    def _elsewhere(self, before: bytes) -> list[bytes]:
+        """What comes behind the items that were handed out, of a list that does not end where it seemed to."""
+        whole = _split(self._opening + b",".join(self._pieces) + self._rest)
+        items, handed_out = whole.items or [], _decode_items(b"[%b]" % before)
+        if handed_out != items[: len(handed_out)] or _page(whole, ()) != _page(self._head, ()):
             raise msgspec.DecodeError("a member of it is there twice")
-        return items[len(before) :]
+        return [bytes(item) for item in items[len(handed_out) :]]
+
+
+def _checked(raw: bytes, api_version: str, kind: str) -> bytes:
+    _decode_one(raw)
+    return raw

@@ -16,7 +16,7 @@ import msgspec
 from .aside import aside
 from .client import Client
 from .errors import ApiError, IdleTimeout, Unreachable
-from .pages import Long, Page, decode_page
+from .pages import Arriving, Long, Page, decode_page
 from .params import ListParams, WatchParams
 from .spans import Span, joined
 from .stop import Stop
@@ -52,7 +52,6 @@ class Session:
         self._list_as = list_as
         self._watch_as = watch_as
         self._wire: Wire | None = None  # at rest between requests
-        self._before: Long | None = None  # the items of the page before
         self._watched: Wire | None = None
 
     def list(self, params: ListParams) -> Page:
@@ -74,17 +73,13 @@ class Session:
             wire, "GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT, stop=self._stop
         )
         self._wire = wire
-        before, self._before = self._before, None
-        # Over the bytes of the page before, if all was taken out of them. A page is big enough for the allocator to map
-        # fresh memory for it, and then to keep that among what comes of the objects.
-        buffer = before.body if before is not None and before.used_up else bytearray()
+        arriving = Arriving()
         try:
-            size = wire.read_into(buffer, LIST_TIMEOUT)
-            page = parse_page(buffer, size, head.headers, path)
+            size = wire.read_each(arriving.feed, LIST_TIMEOUT)
+            page = parse_page(arriving, size, head.headers, path)
             if page.continue_:
                 following = msgspec.structs.replace(params, continue_=page.continue_)
                 self._client.ask_ahead(wire, path, following.query(), headers)
-                self._before = page.items if isinstance(page.items, Long) else None
             return page
         finally:
             if not (wire.asked_ahead or wire.reusable):
@@ -124,8 +119,8 @@ class Session:
         return wire
 
 
-def parse_page(body: bytes | bytearray, size: int, headers: Mapping[str, str], path: str) -> Page:
-    """The page that the answer to a list holds, which has `size` bytes and must be left alone as long as it is read.
+def parse_page(body: bytes | Arriving, size: int, headers: Mapping[str, str], path: str) -> Page:
+    """The page that the answer to a list holds, which has `size` bytes.
 
     Raises ApiError where it holds none; so do its items, where that is seen late.
     """
@@ -137,7 +132,7 @@ def parse_page(body: bytes | bytearray, size: int, headers: Mapping[str, str], p
         return ApiError(200, "Failed to parse list", message, request=f"GET {path}")
 
     try:
-        page = decode_page(body, size)
+        page = body.page() if isinstance(body, Arriving) else decode_page(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise refuse(error) from error
     if isinstance(page.items, Long):

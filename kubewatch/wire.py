@@ -12,6 +12,7 @@ import os
 import socket
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from .dialer import CONNECT_TIMEOUT, Dialer, close_for_good, is_unexpected_eof
@@ -155,18 +156,16 @@ class Wire:
 
     def read_all(self, timeout: float, limit: int | None = None) -> bytes:
         """The rest of the body; of a body longer than `limit` bytes only its beginning. Takes 5 * `timeout` at most."""
-        buffer = bytearray()
-        self.read_into(buffer, timeout, limit)
-        return bytes(buffer)
+        blocks: list[bytes] = []
+        self.read_each(blocks.append, timeout, limit)
+        return b"".join(blocks)
 
-    def read_into(self, buffer: bytearray, timeout: float, limit: int | None = None) -> int:
-        """Like `read_all`, over what is in `buffer`, which grows where it is too short; returns how many bytes came."""
+    def read_each(self, take: Callable[[bytes], object], timeout: float, limit: int | None = None) -> int:
+        """Like `read_all`, but gives the bytes to `take` as they come; returns how many they were."""
         length, end = 0, time.monotonic() + WHOLE * timeout
-        while (limit is None or length < limit) and (pieces := self.read_pieces(min(timeout, end - time.monotonic()))):
-            for text, start, stop in pieces:
-                size = stop - start
-                buffer[length : length + size] = text if size == len(text) else memoryview(text)[start:stop]
-                length += size
+        while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
+            take(block)
+            length += len(block)
             if time.monotonic() >= end:
                 raise IdleTimeout(f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s")
         return length

