@@ -20,7 +20,7 @@ from .selectors import parse_fields, parse_labels
 from .sending import Outgoing, delete_options, metadata_only, outgoing, patch_body
 from .stop import Stop
 from .target import CONTEXT, Target, target
-from .transport import LIST_TIMEOUT, Session, parse_page
+from .transport import LIST_TIMEOUT, Session, arriving, parse_page
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -32,6 +32,8 @@ JSON = "application/json"
 # Servers that do not know the form (some extension servers) answer with whole objects, which are then cut down here.
 PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+# Put before these. Whoever knows no protobuf passes it over, and what the server answers says how to read it.
+PROTOBUF = {form: form.partition(",")[0].replace("json", "vnd.kubernetes.protobuf") for form in (PARTIAL, PARTIAL_LIST)}
 
 # Objects in a page of a list.
 PAGE_SIZE = 500
@@ -74,6 +76,7 @@ class Api(Generic[T]):
         self._target = target(what, namespace, client, more)
         self._decode: Decode[Any] = decode_model(what[0]) if isinstance(what[0], type) else decode_object
         self._metadata_only = False
+        self._protobuf = False
 
     @overload
     @classmethod
@@ -131,11 +134,20 @@ class Api(Generic[T]):
         """The JSON of one object, its API version and kind -> the object, in the class that this Api is of."""
         return self._decode
 
-    def metadata(self) -> Api[PartialObjectMeta]:
-        """The same objects, of which the server sends the metadata only."""
+    def metadata(self, *, protobuf: bool = False) -> Api[PartialObjectMeta]:
+        """The same objects, of which the server sends the metadata only.
+
+        >>> metadata_watcher(Api("pods").metadata(protobuf=True))                           # doctest: +SKIP
+
+        With `protobuf` it is asked to read them out in protobuf, which is less work for it, and for us until they are
+        looked at beyond name, namespace and version. They are the same objects; a server that does not know the form
+        sends JSON. It needs the package protobuf (`pip install kubewatch[protobuf]`), else InvalidInput.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+        """
         api = cast("Api[PartialObjectMeta]", copy.copy(self))
-        api._decode = _decode_metadata
         api._metadata_only = True
+        api._protobuf = protobuf or self._protobuf
+        api._decode = _or_protobuf(_decode_metadata) if api._protobuf else _decode_metadata
         return api
 
     def within(self, namespace: str | None) -> Api[T]:
@@ -148,7 +160,8 @@ class Api(Generic[T]):
         return Session(self.client, where, stop, list_as=self._accept(PARTIAL_LIST), watch_as=self._accept(PARTIAL))
 
     def __repr__(self) -> str:
-        return f"Api({self._target}{', metadata only' if self._metadata_only else ''})"
+        form = f", metadata only{', in protobuf' if self._protobuf else ''}" if self._metadata_only else ""
+        return f"Api({self._target}{form})"
 
     # --- reading ---
 
@@ -185,7 +198,9 @@ class Api(Generic[T]):
         path, headers = self._target.collection(), {"accept": self._accept(PARTIAL_LIST)}
         while True:
             answer = self.client.request("GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT)
-            page = parse_page(answer.body, len(answer.body), answer.headers, path)
+            came = arriving(answer.headers, headers["accept"])
+            came.feed(answer.body)
+            page = parse_page(came, len(answer.body), answer.headers, path)
             yield from map(self._decoded, page.items)
             if not page.continue_:
                 return
@@ -292,6 +307,8 @@ class Api(Generic[T]):
         return api
 
     def _accept(self, partial: str) -> str:
+        if self._protobuf:
+            return f"{PROTOBUF[partial]},{partial}"
         return partial if self._metadata_only else JSON
 
     def _request(self, method: str, path: str, **request: Any) -> T:
@@ -324,6 +341,17 @@ def _decode_metadata(raw: bytes, api_version: str, kind: str) -> PartialObjectMe
         # An item of a list, which need not name its form, or the whole object of a server that knows no other.
         raw = metadata_only(raw)
     return decode_partial(raw, api_version, kind)
+
+
+def _or_protobuf(decode: Decode[PartialObjectMeta]) -> Decode[PartialObjectMeta]:
+    try:
+        from .protobuf.objects import or_protobuf
+    except ImportError as error:
+        raise InvalidInput(
+            f"protobuf=True needs the package protobuf, which is missing or too old ({error}): "
+            "pip install kubewatch[protobuf]"
+        ) from error
+    return or_protobuf(decode)
 
 
 class _Kind(msgspec.Struct):

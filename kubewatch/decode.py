@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from .managed import find_managed_fields
-from .objects import Object, ObjectMeta, PartialObjectMeta
+from .objects import Object, ObjectMeta, PartialObjectMeta, ProtobufObjectMeta
 
 T = TypeVar("T")
 
@@ -82,10 +82,14 @@ def checking(decode: Decode[T]) -> Decode[T]:
     """
 
     def checked(raw: bytes, api_version: str, kind: str) -> T:
+        obj = decode(raw, api_version, kind)
+        if isinstance(obj, ProtobufObjectMeta):
+            obj._split()
+            return obj
         _read_past(raw)
         if not raw.isascii():
             raw.decode()
-        return decode(raw, api_version, kind)
+        return obj
 
     return checked
 

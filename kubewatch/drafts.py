@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from .errors import InvalidInput, Unreadable
 from .fields import Fields, HiddenFields, Level, MutableFields, cut, encode, open_level
 from .managed import find_managed_fields
-from .objects import SECRET, ObjectMeta, _Kept, decode_meta
+from .objects import SECRET, ObjectMeta, ProtobufObjectMeta, _Kept, decode_meta
 from .prune import Prune
 
 T = TypeVar("T")
@@ -100,6 +100,8 @@ def modified(obj: T, change: Callable[[Any], object]) -> T:
     if not isinstance(obj, _Kept):
         change(obj)
         return obj
+    if isinstance(obj, ProtobufObjectMeta):
+        return cast(T, modified(obj._in_json(), change))
     if isinstance(change, Prune):
         return _pruned(obj, change)
     level = obj._split()

@@ -303,6 +303,58 @@ class PartialObjectMeta(_Kept, frozen=True, gc=False, eq=False):
         )
 
 
+class ProtobufObjectMeta(PartialObjectMeta, frozen=True, gc=False, eq=False):
+    """A `PartialObjectMeta` that keeps the protobuf that the server sent, and reads it when it is touched.
+
+    What a watch and a store need is read on arrival; the slot for `metadata` is filled when they are touched.
+    """
+
+    _name: str = ""
+    _namespace: str | None = None
+    _version: str = ""
+
+    @property  # type: ignore[misc]  # in place of a slot, and as read-only
+    def metadata(self) -> ObjectMeta:
+        slot = _Kept.__dict__["metadata"]
+        meta: ObjectMeta | None = slot.__get__(self)
+        if meta is None:
+            from .protobuf.values import metadata
+
+            try:
+                meta = msgspec.convert(metadata(self._raw, self.kind), ObjectMeta)
+            except msgspec.DecodeError as error:
+                raise self._unreadable(error) from None
+            slot.__set__(self, meta)
+        return meta
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def namespace(self) -> str | None:
+        return self._namespace
+
+    @property
+    def resource_version(self) -> str:
+        return self._version
+
+    def _in_json(self) -> PartialObjectMeta:
+        from .protobuf.values import to_json
+
+        try:
+            return PartialObjectMeta(to_json(self._raw, self.kind), self.metadata, self.api_version, self.kind)
+        except msgspec.DecodeError as error:
+            raise self._unreadable(error) from None
+
+    def _split(self, raw: bytes | None = None) -> Level:
+        return self._in_json()._split(raw)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = self._name, self._namespace, self._version
+        return type(self), (self._raw, None, self.api_version, self.kind, None, *names)
+
+
 Mapping.register(Object)
 Mapping.register(PartialObjectMeta)
 
@@ -329,6 +381,8 @@ def key_of(obj: Any) -> tuple[str, str]:
 
     Raises AttributeError for what has no metadata, InvalidInput for metadata that do not say it.
     """
+    if type(obj) is ProtobufObjectMeta:
+        return obj._namespace or "", obj._name
     meta = obj.metadata
     try:
         return meta.namespace or "", meta.name

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .aside import aside
 from .client import Client
 from .errors import ApiError, IdleTimeout, Unreachable
+from .lines import Lines
 from .pages import Arriving, Long, Page, decode_page
 from .params import ListParams, WatchParams
 from .spans import Span, joined
@@ -23,8 +25,13 @@ from .stop import Stop
 from .turns import TURN, give_way
 from .wire import BrokenOff, Wire
 
+if TYPE_CHECKING:
+    from .protobuf.pages import ArrivingMessages
+
 # Seconds without a byte of a page: as long as a server may take to answer a list (its --request-timeout).
 LIST_TIMEOUT = 60.0
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 # Seconds until the server has accepted a watch or refused it.
 WATCH_START_TIMEOUT = 30.0
@@ -73,10 +80,10 @@ class Session:
             wire, "GET", path, query=params.query(), headers=headers, timeout=LIST_TIMEOUT, stop=self._stop
         )
         self._wire = wire
-        arriving = Arriving()
+        coming = arriving(head.headers, self._list_as)
         try:
-            size = wire.read_each(arriving.feed, LIST_TIMEOUT)
-            page = parse_page(arriving, size, head.headers, path)
+            size = wire.read_each(coming.feed, LIST_TIMEOUT)
+            page = parse_page(coming, size, head.headers, path)
             if page.continue_:
                 following = msgspec.structs.replace(params, continue_=page.continue_)
                 self._client.ask_ahead(wire, path, following.query(), headers)
@@ -87,7 +94,7 @@ class Session:
 
     def watch(self, params: WatchParams, idle_timeout: float) -> WatchBody:
         """A watch that the server has accepted; refused ones raise ApiError, AuthError, Unreachable."""
-        wire, _ = self._client.exchange(
+        wire, head = self._client.exchange(
             self._take(),
             "GET",
             self._path(),
@@ -98,7 +105,12 @@ class Session:
             stop=self._stop,
         )
         self._watched = wire
-        return WatchBody(wire, self._stop, idle_timeout)
+        body = WatchBody(wire, self._stop, idle_timeout)
+        if in_protobuf(head.headers, self._watch_as):
+            from .protobuf.frames import Frames
+
+            body.frames = Frames
+        return body
 
     def _path(self) -> str:
         self._found = self._found or aside(self._find_path, self._stop)
@@ -119,7 +131,21 @@ class Session:
         return wire
 
 
-def parse_page(body: bytes | Arriving, size: int, headers: Mapping[str, str], path: str) -> Page:
+def in_protobuf(headers: Mapping[str, str], asked: str) -> bool:
+    """Whether the server chose protobuf, from what was asked for."""
+    return PROTOBUF in asked and headers.get("content-type", "").startswith(PROTOBUF)
+
+
+def arriving(headers: Mapping[str, str], asked: str) -> Arriving | ArrivingMessages:
+    """What to feed with the answer to a list, of which these are the headers, for `parse_page`."""
+    if not in_protobuf(headers, asked):
+        return Arriving()
+    from .protobuf.pages import ArrivingMessages
+
+    return ArrivingMessages()
+
+
+def parse_page(body: bytes | Arriving | ArrivingMessages, size: int, headers: Mapping[str, str], path: str) -> Page:
     """The page that the answer to a list holds, which has `size` bytes.
 
     Raises ApiError where it holds none; so do its items, where that is seen late.
@@ -132,7 +158,7 @@ def parse_page(body: bytes | Arriving, size: int, headers: Mapping[str, str], pa
         return ApiError(200, "Failed to parse list", message, request=f"GET {path}")
 
     try:
-        page = body.page() if isinstance(body, Arriving) else decode_page(body)
+        page = decode_page(body) if isinstance(body, bytes) else body.page()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise refuse(error) from error
     if isinstance(page.items, Long):
@@ -151,6 +177,7 @@ class WatchBody:
         self._wire = wire
         self._stop = stop
         self.idle_timeout = idle_timeout
+        self.frames: Callable[[], Any] = Lines  # what finds its events
 
     def blocks(self) -> Iterator[bytes]:
         """The body in blocks, split anywhere, none of them empty; free of chunking and compression.

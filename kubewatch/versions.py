@@ -19,7 +19,7 @@ from .objects import Object, PartialObjectMeta
 def version_of(obj: object, raw: bytes) -> str:
     """The version of an object: from its metadata; of a user's model, which may be without it, from its bytes."""
     if isinstance(obj, (Object, PartialObjectMeta)):
-        return obj.metadata.resource_version
+        return obj.resource_version
     meta = getattr(obj, "metadata", None)
     kind: Any = type(meta)
     attribute = _version_attribute(kind)
