@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from .aside import aside
 from .client import Client
 from .errors import ApiError, IdleTimeout, Unreachable
 from .lines import Lines
+from .pace import GATHER, Pace
 from .pages import Arriving, Long, Page, decode_page
 from .params import ListParams, WatchParams
 from .spans import Span, joined
@@ -170,13 +172,14 @@ class WatchBody:
     """The body of an accepted watch, as it comes; used by one thread.
 
     `idle_timeout` is the seconds of silence after which the server is taken for dead; it may be changed at any time
-    and counts from the next read on.
+    and counts from the next read on. `clock` tells how quickly changes follow each other (`pace.py`).
     """
 
-    def __init__(self, wire: Wire, stop: Stop, idle_timeout: float) -> None:
+    def __init__(self, wire: Wire, stop: Stop, idle_timeout: float, *, clock: Callable[[], float] = monotonic) -> None:
         self._wire = wire
         self._stop = stop
         self.idle_timeout = idle_timeout
+        self._clock = clock
         self.frames: Callable[[], Any] = Lines  # what finds its events
 
     def blocks(self) -> Iterator[bytes]:
@@ -190,11 +193,15 @@ class WatchBody:
 
     def pieces(self) -> Generator[list[Span], None, None]:
         """Like `blocks`, but says where they stand in what was received, and copies nothing."""
-        wire, stop, turn = self._wire, self._stop, TURN
+        wire, stop, turn, pace, clock = self._wire, self._stop, TURN, Pace(), self._clock
         try:
             while not stop.stopped and (pieces := wire.read_pieces(self.idle_timeout)):
+                size = pieces[-1][2]  # about what was read at once
+                gather = pace.arrived(size, clock())
                 yield pieces
-                turn -= pieces[-1][2]  # about what was read at once
+                if gather and stop.wait(GATHER):
+                    return
+                turn -= size
                 if turn <= 0:
                     turn = TURN
                     give_way()
