@@ -7,7 +7,7 @@ The decisions are the state machine's (`machine.py`); here it is driven over a c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, TypeVar
 
@@ -57,7 +57,7 @@ def watcher(api: Source[T], config: Config = _DEFAULT) -> EventStream[T]:
     https://docs.rs/kube-runtime/latest/kube_runtime/watcher/fn.watcher.html
     """
     stop, vitals = Stop(), Vitals()
-    return EventStream(watch_events(api, config, stop, vitals), stop=stop, vitals=vitals, label=named(api))
+    return EventStream.of(watch_events(api, config, stop, vitals), stop, vitals, named(api))
 
 
 def metadata_watcher(api: MetadataSource, config: Config = _DEFAULT) -> EventStream[PartialObjectMeta]:
@@ -71,7 +71,9 @@ def metadata_watcher(api: MetadataSource, config: Config = _DEFAULT) -> EventStr
     return watcher(api.metadata(), config)
 
 
-def watch_events(source: Source[T], config: Config, stop: Stop, vitals: Vitals) -> Iterator[Event[T] | WatchError]:
+def watch_events(
+    source: Source[T], config: Config, stop: Stop, vitals: Vitals
+) -> Generator[Event[T] | WatchError, None, None]:
     """List and watch `source` for ever; errors are yielded, and the next pull goes on.
 
     Runs on the thread that pulls, and ends when `stop` says so. Makes no request before the first pull.
