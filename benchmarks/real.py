@@ -42,6 +42,9 @@ IDLE = 0.5
 FOLLOWERS = [
     Contender("kubewatch", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "typed"),
     Contender("kubewatch metadata", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "metadata"),
+    Contender(
+        "kubewatch metadata, protobuf", lambda: (sys.executable, "-m", "benchmarks.clients.ours"), "metadata-protobuf"
+    ),
     # By pages, so that who watches has its list: with streaming lists, the watch is there before.
     Contender("client-go, protobuf", lambda: (client_go(),), "protobuf", environment=WITHOUT_STREAMING),
 ]

@@ -58,6 +58,10 @@ def _metadata_streaming(api: Api[Any]) -> EventStream[Any]:
     return metadata_watcher(api, STREAMING)
 
 
+def _metadata_protobuf(api: Api[Any]) -> EventStream[Any]:
+    return metadata_watcher(api.metadata(protobuf=True))
+
+
 def _pruned(api: Api[Any]) -> EventStream[Any]:
     return watcher(api).modify(prune("metadata.managedFields"))
 
@@ -71,6 +75,7 @@ FORMS: dict[str, Callable[[Api[Any]], EventStream[Any]]] = {
     "streaming": _streaming,
     "metadata": _metadata,
     "metadata-streaming": _metadata_streaming,
+    "metadata-protobuf": _metadata_protobuf,
     "pruned": _pruned,
     "metadata-pruned": _metadata_pruned,
     "model": _typed,
