@@ -74,7 +74,11 @@ def status(**details: Any) -> bytes:
 
 def _time(text: str | None) -> bytes:
     # One that is none has no fields.
-    return b"" if text is None else field(1, int(datetime.fromisoformat(text).timestamp())) + field(2, 0)
+    return (
+        b""
+        if text is None
+        else field(1, int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())) + field(2, 0)
+    )
 
 
 def _optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
