@@ -15,7 +15,7 @@ from kubewatch.decode import Frame
 from kubewatch.errors import Unreachable
 from kubewatch.spans import Span, joined
 
-from .messages import DecodeError, reader
+from .messages import DecodeError, reader, shown
 from .values import to_json
 
 # Bytes. No frame is longer in good faith: what says that it is does not speak protobuf.
@@ -72,7 +72,7 @@ class Frames:
         """What happened, and the object in its envelope; raises `msgspec.DecodeError` where the bytes are no frame."""
         try:
             event = _event(text[start:end])
-            return event.type, event.object.raw
+            return shown(event.type), event.object.raw
         except DecodeError as error:
             raise msgspec.DecodeError(f"protobuf: {error}") from error
 

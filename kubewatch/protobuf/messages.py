@@ -13,48 +13,49 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
-__all__ = ["DecodeError", "Message", "reader"]
+__all__ = ["DecodeError", "Message", "reader", "shown"]
 
 # A message a line: its name, and of each field the number, the name, and the type; * is for any number of values, ? for
-# a field that may be absent where that is not the same as 0.
+# a field that may be absent where that is not the same as 0. A text is for `shown`: the server keeps what it was sent,
+# UTF-8 or not, and what the package makes of the latter depends on how it was built.
 # What Kubernetes declares as bytes that hold a message (Unknown.raw) is declared as that message, which reads the same.
 _MESSAGES = """
-WatchEvent:     1 type string, 2 object RawExtension
+WatchEvent:     1 type text, 2 object RawExtension
 RawExtension:   1 raw bytes
-TypeMeta:       1 apiVersion string, 2 kind string
+TypeMeta:       1 apiVersion text, 2 kind text
 
 Unknown:        1 typeMeta TypeMeta, 2 raw bytes
 Named:          1 typeMeta TypeMeta, 2 raw NamedObject
 NamedObject:    1 metadata Names
-Names:          1 name string, 3 namespace string, 6 resourceVersion string
+Names:          1 name text, 3 namespace text, 6 resourceVersion text
 
 Partial:        1 typeMeta TypeMeta, 2 raw PartialObjectMetadata
 PartialObjectMetadata: 1 metadata ObjectMeta
-ObjectMeta:     1 name string, 2 generateName string, 3 namespace string, 4 selfLink string, 5 uid string,\
- 6 resourceVersion string, 7 generation int64, 8 creationTimestamp Time, 9 deletionTimestamp Time,\
+ObjectMeta:     1 name text, 2 generateName text, 3 namespace text, 4 selfLink text, 5 uid text,\
+ 6 resourceVersion text, 7 generation int64, 8 creationTimestamp Time, 9 deletionTimestamp Time,\
  10 deletionGracePeriodSeconds int64?, 11 labels Entry*, 12 annotations Entry*, 13 ownerReferences OwnerReference*,\
- 14 finalizers string*, 17 managedFields ManagedFieldsEntry*
-Entry:          1 key string, 2 value string
+ 14 finalizers text*, 17 managedFields ManagedFieldsEntry*
+Entry:          1 key text, 2 value text
 Time:           1 seconds int64?, 2 nanos int32
-OwnerReference: 1 kind string, 3 name string, 4 uid string, 5 apiVersion string, 6 controller bool?,\
+OwnerReference: 1 kind text, 3 name text, 4 uid text, 5 apiVersion text, 6 controller bool?,\
  7 blockOwnerDeletion bool?
-ManagedFieldsEntry: 1 manager string, 2 operation string, 3 apiVersion string, 4 time Time, 6 fieldsType string,\
- 7 fieldsV1 FieldsV1, 8 subresource string
+ManagedFieldsEntry: 1 manager text, 2 operation text, 3 apiVersion text, 4 time Time, 6 fieldsType text,\
+ 7 fieldsV1 FieldsV1, 8 subresource text
 FieldsV1:       1 raw bytes
 
-ListMeta:       1 selfLink string, 2 resourceVersion string, 3 continue string, 4 remainingItemCount int64?
+ListMeta:       1 selfLink text, 2 resourceVersion text, 3 continue text, 4 remainingItemCount int64?
 
-Status:         1 metadata ListMeta, 2 status string, 3 message string, 4 reason string, 5 details StatusDetails,\
+Status:         1 metadata ListMeta, 2 status text, 3 message text, 4 reason text, 5 details StatusDetails,\
  6 code int32
-StatusDetails:  1 name string, 2 group string, 3 kind string, 4 causes StatusCause*, 5 retryAfterSeconds int32,\
- 6 uid string
-StatusCause:    1 reason string, 2 message string, 3 field string
+StatusDetails:  1 name text, 2 group text, 3 kind text, 4 causes StatusCause*, 5 retryAfterSeconds int32,\
+ 6 uid text
+StatusCause:    1 reason text, 2 message text, 3 field text
 """
 
 _PACKAGE = "kubewatch"
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
-    "string": _Field.TYPE_STRING,
+    "text": _Field.TYPE_BYTES,
     "bytes": _Field.TYPE_BYTES,
     "bool": _Field.TYPE_BOOL,
     "int32": _Field.TYPE_INT32,
@@ -63,7 +64,7 @@ _SCALARS = {
 
 
 def _pool() -> descriptor_pool.DescriptorPool:
-    # Theirs are proto2, which is written in the same way; proto3 refuses texts that are not UTF-8.
+    # Theirs are proto2, which is written in the same way.
     file = descriptor_pb2.FileDescriptorProto(name="kubewatch.proto", package=_PACKAGE, syntax="proto3")
     for line in filter(None, _MESSAGES.splitlines()):
         name, _, fields = line.partition(":")
@@ -92,6 +93,19 @@ def reader(name: str) -> Callable[[bytes], Any]:
     """What reads the message called `name` from its bytes; it raises `DecodeError`.
 
     >>> reader("TypeMeta")(bytes([18, 3]) + b"Pod").kind
-    'Pod'
+    b'Pod'
     """
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}")).FromString
+
+
+def shown(text: bytes) -> str:
+    r"""What Go's JSON makes of a text: each byte that is no UTF-8 becomes the character U+FFFD.
+
+    >>> shown(b"na\xc3\xafve"), shown(b"na\xefve")
+    ('naïve', 'na\ufffdve')
+    """
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        marked = text.decode(errors="surrogateescape")  # a surrogate for each such byte
+        return "".join("\ufffd" if "\udc80" <= char <= "\udcff" else char for char in marked)

@@ -6,7 +6,7 @@ import msgspec
 
 from kubewatch.pages import Page
 
-from .messages import DecodeError, reader
+from .messages import DecodeError, reader, shown
 from .values import MAGIC, META, PARTIAL
 
 _type_meta = reader("TypeMeta")
@@ -54,7 +54,7 @@ class ArrivingMessages:
         if self._size or self._in_list or not self._begun:
             raise msgspec.DecodeError("it is cut off")
         try:
-            kind = _type_meta(self._type).kind
+            kind = shown(_type_meta(self._type).kind)
             if kind != f"{PARTIAL}List":
                 raise msgspec.ValidationError(f"expected a {PARTIAL}List, got a {kind or 'message without a kind'}")
             if not self._meta:
@@ -66,8 +66,8 @@ class ArrivingMessages:
             self._items,
             META,
             PARTIAL,
-            meta.resourceVersion,
-            getattr(meta, "continue"),
+            shown(meta.resourceVersion),
+            shown(getattr(meta, "continue")),
             meta.remainingItemCount if meta.HasField("remainingItemCount") else None,
         )
 

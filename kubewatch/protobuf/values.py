@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from .messages import DecodeError, Message, reader
+from .messages import DecodeError, Message, reader, shown
 
 MAGIC = b"k8s\0"
 PARTIAL = "PartialObjectMetadata"
 META = "meta.k8s.io/v1"  # its API version
+_PARTIAL, _STATUS = PARTIAL.encode(), b"Status"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -35,10 +36,10 @@ def names(raw: bytes) -> tuple[str, str | None, str]:
     try:
         envelope = _named(raw[4:])
         meta = envelope.raw.metadata
-        found = meta.name, meta.namespace or None, meta.resourceVersion
+        found = shown(meta.name), shown(meta.namespace) or None, shown(meta.resourceVersion)
     except DecodeError as error:
         raise _unreadable(error) from error
-    if envelope.typeMeta.kind != PARTIAL:
+    if envelope.typeMeta.kind != _PARTIAL:
         raise _other(envelope.typeMeta.kind)
     return found
 
@@ -55,7 +56,7 @@ def to_json(raw: bytes, kind: str = "") -> bytes:
     """The JSON of the metadata or of the Status in `raw`; `kind` is for messages."""
     try:
         envelope = _unknown(raw[4:])
-        if envelope.typeMeta.kind == "Status" and raw.startswith(MAGIC):
+        if envelope.typeMeta.kind == _STATUS and raw.startswith(MAGIC):
             return msgspec.json.encode({"kind": "Status", "apiVersion": "v1"} | _status_fields(_status(envelope.raw)))
         meta = _meta(raw)
         fields = _metadata(meta, kind)
@@ -68,7 +69,7 @@ def to_json(raw: bytes, kind: str = "") -> bytes:
 
 def _meta(raw: bytes) -> Any:
     envelope = _partial(raw[4:])
-    if not raw.startswith(MAGIC) or envelope.typeMeta.kind != PARTIAL:
+    if not raw.startswith(MAGIC) or envelope.typeMeta.kind != _PARTIAL:
         raise _other(envelope.typeMeta.kind)
     return envelope.raw.metadata
 
@@ -77,8 +78,8 @@ def _unreadable(error: Exception) -> Exception:
     return msgspec.DecodeError(f"protobuf: {error}")
 
 
-def _other(kind: str) -> Exception:
-    return msgspec.ValidationError(f"protobuf: expected a {PARTIAL}, got a {kind or 'message without a kind'}")
+def _other(kind: bytes) -> Exception:
+    return msgspec.ValidationError(f"protobuf: expected a {PARTIAL}, got a {shown(kind) or 'message without a kind'}")
 
 
 _TEXTS = ("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion")
@@ -89,10 +90,7 @@ _TEXTS = ("name", "generateName", "namespace", "selfLink", "uid", "resourceVersi
 
 def _metadata(meta: Any, kind: str) -> dict[str, Any]:
     _complete(meta, kind)
-    fields: dict[str, Any] = {}
-    for name in _TEXTS:
-        if value := getattr(meta, name):
-            fields[name] = value
+    fields = _texts(meta, *_TEXTS)
     if generation := meta.generation:
         fields["generation"] = generation
     if created := _time(meta.creationTimestamp):
@@ -102,19 +100,23 @@ def _metadata(meta: Any, kind: str) -> dict[str, Any]:
     if meta.HasField("deletionGracePeriodSeconds"):
         fields["deletionGracePeriodSeconds"] = meta.deletionGracePeriodSeconds
     if labels := meta.labels:
-        fields["labels"] = {entry.key: entry.value for entry in labels}
+        fields["labels"] = {shown(entry.key): shown(entry.value) for entry in labels}
     if annotations := meta.annotations:
-        fields["annotations"] = {entry.key: entry.value for entry in annotations}
+        fields["annotations"] = {shown(entry.key): shown(entry.value) for entry in annotations}
     if meta.ownerReferences:
         fields["ownerReferences"] = [_owner(owner, kind) for owner in meta.ownerReferences]
     if meta.finalizers:
-        fields["finalizers"] = list(meta.finalizers)
+        fields["finalizers"] = list(map(shown, meta.finalizers))
     return fields
+
+
+def _texts(message: Any, *names: str) -> dict[str, Any]:
+    return {name: shown(value) for name in names if (value := getattr(message, name))}
 
 
 def _owner(owner: Any, kind: str) -> dict[str, Any]:
     _complete(owner, kind)
-    fields = {name: getattr(owner, name) for name in ("apiVersion", "kind", "name", "uid")}
+    fields: dict[str, Any] = {name: shown(getattr(owner, name)) for name in ("apiVersion", "kind", "name", "uid")}
     for name in ("controller", "blockOwnerDeletion"):
         if owner.HasField(name):
             fields[name] = getattr(owner, name)
@@ -123,13 +125,13 @@ def _owner(owner: Any, kind: str) -> dict[str, Any]:
 
 def _managed(entry: Any, kind: str) -> dict[str, Any]:
     _complete(entry, kind)
-    fields: dict[str, Any] = {name: getattr(entry, name) for name in ("manager", "operation", "apiVersion")}
+    fields: dict[str, Any] = {name: shown(getattr(entry, name)) for name in ("manager", "operation", "apiVersion")}
     if entry.HasField("time"):
         fields["time"] = _time(entry.time)
-    fields["fieldsType"] = entry.fieldsType
+    fields["fieldsType"] = shown(entry.fieldsType)
     if entry.HasField("fieldsV1"):
         fields["fieldsV1"] = msgspec.Raw(entry.fieldsV1.raw or b"null")
-    fields["subresource"] = entry.subresource
+    fields["subresource"] = shown(entry.subresource)
     return {name: value for name, value in fields.items() if value != ""}
 
 
@@ -139,14 +141,11 @@ def _time(time: Any) -> datetime | None:
 
 
 def _status_fields(status: Any) -> dict[str, Any]:
-    fields = {name: getattr(status, name) for name in ("status", "message", "reason", "code")}
+    fields = _texts(status, "status", "message", "reason") | {"code": status.code}
     if status.HasField("details"):
         details = status.details
-        known = {name: getattr(details, name) for name in ("name", "group", "kind", "uid", "retryAfterSeconds")}
-        known["causes"] = [
-            {name: getattr(cause, name) for name in ("reason", "message", "field") if getattr(cause, name)}
-            for cause in details.causes
-        ]
+        known = _texts(details, "name", "group", "kind", "uid") | {"retryAfterSeconds": details.retryAfterSeconds}
+        known["causes"] = [_texts(cause, "reason", "message", "field") for cause in details.causes]
         fields["details"] = {name: value for name, value in known.items() if value}
     return {name: value for name, value in fields.items() if value}
 

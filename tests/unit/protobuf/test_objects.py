@@ -84,7 +84,7 @@ def test_fields_are_read_as_of_any_object() -> None:
 
 
 def test_what_cannot_be_read_is_told_when_it_is_touched_or_at_once_where_all_is_checked() -> None:
-    raw = enveloped(META, more=field(11, field(1, b"\xff")))  # a label that is no text
+    raw = enveloped(META, more=field(11, b"\xff"))  # a label that is cut off
     obj = decode_protobuf(raw, "v1", "ConfigMap")
     assert (obj.name, obj.namespace) == ("web", "shop")
     for touch in (lambda: obj.labels, lambda: obj["metadata"], obj.to_dict, obj.to_json):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -88,15 +91,37 @@ def test_a_status_is_read_as_its_json_would_be() -> None:
         b"k8s\0",
         b"k8s\0\x0a\xff",
         envelope("v1", "Pod", field(1, field(1, "web"))),
-        enveloped({"name": "web"}, more=field(1, b"\xff")),  # the last name counts, and is no text
         enveloped({"name": "web"}, more=b"\x0a\x7f"),
     ],
-    ids=["nothing", "empty", "cut off", "another kind", "no text", "too short"],
+    ids=["nothing", "empty", "cut off", "another kind", "too short"],
 )
 def test_what_is_no_metadata_is_refused(raw: bytes) -> None:
     for read in (names, to_json, lambda raw: metadata(raw, "Pod")):
         with pytest.raises(msgspec.DecodeError):
             read(raw)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [(b"\xff", "\ufffd"), (b"a\xe2\x98z", "a\ufffd\ufffdz"), (b"\xed\xa0\x80", "\ufffd" * 3), ("☃".encode(), "☃")],
+)
+def test_what_is_no_text_is_shown_as_the_json_of_go_shows_it(written: bytes, shown: str) -> None:
+    """Whoever writes in protobuf may put any bytes into an annotation, and the server keeps them."""
+    annotation = field(12, field(1, "note") + field(2, written))
+    raw = enveloped({"namespace": "ns", "resourceVersion": "7"}, more=field(1, written) + annotation)
+    assert names(raw) == (shown, "ns", "7")
+    assert metadata(raw, "Pod")["annotations"] == {"note": shown}
+    assert msgspec.json.decode(to_json(raw))["metadata"]["name"] == shown
+
+
+def test_it_is_read_by_the_package_in_plain_python_too() -> None:
+    """That is what pip installs where there is no wheel for the machine."""
+    raw = enveloped({"name": "web", "resourceVersion": "7"}, more=field(12, field(1, "note") + field(2, b"\xff")))
+    program = f"from kubewatch.protobuf.values import names, to_json; print(names({raw!r}), to_json({raw!r}).decode())"
+    environment = os.environ | {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", program]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert printed.stdout.strip() == f"{names(raw)} {to_json(raw).decode()}"
 
 
 def test_a_time_that_no_calendar_has_is_refused() -> None:
