@@ -37,8 +37,8 @@ class Config:
     - `strict`: an object that cannot be decoded fails the list that it is in, and restarts the watch that it comes by.
       Otherwise it is reported as `DecodeFailed`, and the others are not held up: a store keeps its last state that was
       decoded until the next list, and is without the object from then on. It also has each object checked to the last
-      byte when it comes. Otherwise its `managedFields`, and whether its text is UTF-8, are checked when the object is
-      first touched beyond its metadata, which then raises `Unreadable`.
+      byte when it comes. Otherwise all of it is known to be JSON, but what is in its labels, annotations and owner
+      references, and whether its text is UTF-8, is checked when that is first touched, which then raises `Unreadable`.
 
     Raises InvalidInput. https://docs.rs/kube-runtime/latest/kube_runtime/watcher/struct.Config.html
     """

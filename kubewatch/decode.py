@@ -1,9 +1,8 @@
 """Bytes to values: watch frames, and the objects in them and in lists, each decoded no further than asked.
 
-One pass over an object finds its metadata and checks the JSON around it; the rest stays bytes (`fields.py`). What is
-skipped is checked for JSON structure here, but for `managedFields`, which are not even looked at. Those, and whether
-all of it is text (UTF-8), are checked when the object is first touched, which then raises `Unreadable`; `checking` does
-it at once.
+One pass over an object finds its metadata and checks that all of it is JSON; the rest stays bytes (`fields.py`). What
+labels, annotations and owner references hold, and whether all is text (UTF-8), is checked when it is first touched,
+which then raises `Unreadable`; `checking` does it at once.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from .managed import find_managed_fields
 from .objects import Object, ObjectMeta, PartialObjectMeta, ProtobufObjectMeta
 
 T = TypeVar("T")
@@ -34,18 +32,29 @@ _whole_head = msgspec.json.Decoder(_Head).decode
 
 
 def _head(raw: bytes) -> _Head:
-    """Type and metadata of an object, read from its JSON without `managedFields`, which is about half of it.
+    """Type and metadata of an object, which all of `raw` is.
 
-    All else is looked at, so that a key that is there twice counts as ever.
+    All is looked at, so that a key that is there twice counts as ever; but of labels, annotations and owner references
+    only what they are.
     """
-    managed = find_managed_fields(raw)
-    if managed is not None:
-        start, end = managed
-        try:
-            return _whole_head(raw[:start] + raw[end:])
-        except (msgspec.MsgspecError, RecursionError):
-            pass  # it says more of what is wrong, if anything is, when it sees all
-    return _whole_head(raw)
+    head = _whole_head(raw)
+    meta = head.metadata
+    labels, annotations, owners = meta.own_labels, meta.own_annotations, meta.own_owners
+    if labels is not None and memoryview(labels)[0] != _BRACE:
+        _expect_null(labels, "object", "labels")
+    if annotations is not None and memoryview(annotations)[0] != _BRACE:
+        _expect_null(annotations, "object", "annotations")
+    if owners is not None and memoryview(owners)[0] != _BRACKET:
+        _expect_null(owners, "array", "ownerReferences")
+    return head
+
+
+_BRACE, _BRACKET = b"{["
+
+
+def _expect_null(raw: msgspec.Raw, what: str, name: str) -> None:
+    if bytes(raw) != b"null":
+        raise msgspec.ValidationError(f"Expected `{what} | null` - at `$.metadata.{name}`")
 
 
 def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
@@ -69,16 +78,13 @@ def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> Partial
     return PartialObjectMeta(raw, head.metadata, api_version, kind)
 
 
-_read_past = msgspec.json.Decoder(msgspec.Raw).decode
-
-
 def checking(decode: Decode[T]) -> Decode[T]:
     """`decode`, after a look at every byte: raises at once what would else be raised at first touch.
 
-    >>> checking(decode_object)(b'{"metadata": {"name": "web", "managedFields": [}}', "v1", "Pod")
+    >>> checking(decode_object)(b'{"metadata": {"name": "web", "labels": {"app": 5}}}', "v1", "Pod")
     Traceback (most recent call last):
         ...
-    msgspec.DecodeError: JSON is malformed: invalid character (byte 47)
+    msgspec.ValidationError: Expected `str`, got `int` - at `$[...]`
     """
 
     def checked(raw: bytes, api_version: str, kind: str) -> T:
@@ -86,9 +92,10 @@ def checking(decode: Decode[T]) -> Decode[T]:
         if isinstance(obj, ProtobufObjectMeta):
             obj._split()
             return obj
-        _read_past(raw)
         if not raw.isascii():
             raw.decode()
+        if isinstance(obj, (Object, PartialObjectMeta)):
+            obj.metadata.check()
         return obj
 
     return checked
@@ -111,7 +118,7 @@ _OPENINGS = tuple(
     for type_ in ("MODIFIED", "ADDED", "DELETED", "BOOKMARK")
     for opening in [f'{{"type":"{type_}","object":'.encode()]
 )
-_BRACE = ord("}")
+_CLOSING = ord("}")
 
 
 def decode_frame(text: bytes, start: int, end: int) -> Frame:
@@ -121,7 +128,7 @@ def decode_frame(text: bytes, start: int, end: int) -> Frame:
     ('ADDED', b'{"metadata":{"name":"web"}}')
     """
     for opening, length, type_ in _OPENINGS:
-        if text.startswith(opening, start) and text[end - 1] == _BRACE:
+        if text.startswith(opening, start) and text[end - 1] == _CLOSING:
             # What stands between is decoded next, and must then be exactly one JSON value: a frame with more members
             # ends in something that is none. `decode_whole_frame` serves those.
             return type_, text[start + length : end - 1]
@@ -144,7 +151,7 @@ class Bookmark(NamedTuple):
 def decode_bookmark(raw: bytes) -> Bookmark:
     """The version and annotations of a bookmark; other members are not looked at."""
     meta = _head(raw).metadata
-    return Bookmark(meta.resource_version, meta.own_annotations or {})
+    return Bookmark(meta.resource_version, dict(meta.annotations))
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):

@@ -112,22 +112,19 @@ def modified(obj: T, change: Callable[[Any], object]) -> T:
             del level[name]
     if level.get("apiVersion") != obj.api_version or level.get("kind") != obj.kind:
         raise InvalidInput(f"modify must leave {obj._words()} its apiVersion, kind")
-    meta = obj.metadata
     opened = level.get("metadata")
-    if type(opened) is not msgspec.Raw:
-        meta = _changed_metadata(obj, opened)
+    meta = obj.metadata.apart() if type(opened) is msgspec.Raw else _changed_metadata(obj, opened)
     return type(obj)(encode(level), meta, obj.api_version, obj.kind)
 
 
 def _pruned(obj: K, prune: Prune) -> K:
     # No draft is needed, as no path leads to what an object is known by.
-    level, meta = _unmanaged(obj) if prune.managed_fields else None, obj.metadata
+    level = _unmanaged(obj) if prune.managed_fields else None
     paths = prune.paths if level is None else prune.other_paths
     level = level or obj._split()
     for path in paths:
         cut(level, path)
-    if prune.of_metadata:
-        meta = _changed_metadata(obj, level["metadata"])
+    meta = _changed_metadata(obj, level["metadata"]) if prune.of_metadata else obj.metadata.apart()
     return type(obj)(encode(level), meta, obj.api_version, obj.kind)
 
 
@@ -140,7 +137,7 @@ def _unmanaged(obj: _Kept) -> Level | None:
     rest = obj._raw[:at] + obj._raw[end:]
     try:
         level = obj._split(rest)
-    except Unreadable:
+    except (Unreadable, msgspec.MsgspecError, RecursionError):
         return None
     # Only if they were a member of the metadata, and not of something in them or elsewhere, and of those that count.
     begin = rest.find(_METADATA, 0, at) + len(_METADATA)

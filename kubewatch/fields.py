@@ -99,7 +99,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(member) for member in value]
     if isinstance(value, msgspec.Struct):
-        return msgspec.to_builtins(value)
+        return read(encode(value))
     return value
 
 

@@ -123,11 +123,11 @@ def _resource_version(obj: Any) -> Hashable | None:
 
 
 def _labels(obj: Any) -> Hashable:
-    return _value(meta_of(obj).own_labels)
+    return _value(meta_of(obj).labels)
 
 
 def _annotations(obj: Any) -> Hashable:
-    return _value(meta_of(obj).own_annotations)
+    return _value(meta_of(obj).annotations)
 
 
 def _finalizers(obj: Any) -> Hashable:

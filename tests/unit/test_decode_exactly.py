@@ -16,7 +16,7 @@ from kubewatch.decode import checking, decode_frame, decode_object, decode_parti
 from kubewatch.drafts import modified
 from kubewatch.errors import Unreadable
 from kubewatch.machine import Machine
-from kubewatch.objects import Object, ObjectMeta, PartialObjectMeta
+from kubewatch.objects import Object, ObjectMeta, PartialObjectMeta, decode_meta
 from kubewatch.prune import prune
 from kubewatch.vitals import Vitals
 
@@ -135,7 +135,7 @@ def expected(raw: bytes) -> tuple[ObjectMeta, str, str] | None:
     """Metadata, API version and kind by way of the whole document as `json` reads it; None where it is no object."""
     whole = json.loads(raw)
     try:
-        meta = msgspec.json.decode(json.dumps(whole["metadata"]), type=ObjectMeta)
+        meta = decode_meta(json.dumps(whole["metadata"]).encode())
         head = (whole.get("apiVersion", ""), whole.get("kind", ""))
         return (meta, *msgspec.convert(head, tuple[str, str]))
     except (KeyError, msgspec.ValidationError):
@@ -145,9 +145,15 @@ def expected(raw: bytes) -> tuple[ObjectMeta, str, str] | None:
 def found(decode: Callable[..., Object | PartialObjectMeta], raw: bytes) -> tuple[ObjectMeta, str, str] | None:
     try:
         obj = decode(raw, "", "")
-    except msgspec.ValidationError:
+        _touch(obj.metadata)
+    except (msgspec.ValidationError, Unreadable):
         return None
     return obj.metadata, obj.api_version, obj.kind
+
+
+def _touch(meta: ObjectMeta) -> None:
+    """Read what is read at first touch only."""
+    meta.labels, meta.annotations, meta.owner_references  # noqa: B018
 
 
 def doubled(pairs: Pairs) -> bool:
@@ -250,6 +256,7 @@ def test_bytes_that_are_no_json_are_refused_at_once_or_at_the_first_touch(
         return
     try:
         obj.to_dict()
+        _touch(obj.metadata)
     except Unreadable:
         return
     assert checking(decode)(raw, "v1", "Foo") == obj
@@ -279,25 +286,47 @@ def test_the_object_of_a_frame_is_that_of_the_whole_frame(document: Pairs, more:
     assert (type_, json.loads(raw)) == ("MODIFIED", json.loads(text)["object"])
 
 
-# What is wrong in it is in managedFields, and nobody has looked there.
 BAD = b'{"metadata":{"name":"web","generation":1,"managedFields":[{"a":}]}}'
 DEEP = BAD.replace(b'{"a":}', b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
 NO_TEXT = b'{"metadata":{"name":"web","resourceVersion":"1"},"spec":"\xff"}'
+NO_LABELS = b'{"metadata":{"name":"web","namespace":"shop","labels":{"app":5},"annotations":{},"ownerReferences":[1]}}'
 
 
 @pytest.mark.parametrize("raw", [BAD, DEEP], ids=["no JSON", "nested without end"])
 @pytest.mark.parametrize("decode", [decode_object, decode_partial])
-def test_bad_managed_fields_are_an_error_at_the_first_touch_that_names_the_object(
+def test_what_nobody_reads_is_checked_all_the_same(
     decode: Callable[..., Object | PartialObjectMeta], raw: bytes
 ) -> None:
-    obj = decode(raw, "v1", "Pod")
-    assert obj.name == "web"
+    with pytest.raises(REFUSED):
+        decode(raw, "v1", "Pod")
+
+
+@pytest.mark.parametrize("decode", [decode_object, decode_partial])
+@pytest.mark.parametrize("name", ["labels", "annotations", "ownerReferences"])
+def test_metadata_of_a_wrong_type_are_refused_at_once(
+    decode: Callable[..., Object | PartialObjectMeta], name: str
+) -> None:
+    for value in (b"5", b'"text"', b"true", b"{}" if name == "ownerReferences" else b"[]"):
+        with pytest.raises(msgspec.ValidationError, match=name):
+            decode(b'{"metadata":{"name":"web","%s":%s}}' % (name.encode(), value), "v1", "Pod")
+
+
+@pytest.mark.parametrize("decode", [decode_object, decode_partial])
+def test_what_is_wrong_in_labels_and_owners_is_an_error_at_the_first_touch_that_names_the_object(
+    decode: Callable[..., Object | PartialObjectMeta],
+) -> None:
+    obj = decode(NO_LABELS, "v1", "Pod")
+    assert (obj.name, obj.annotations) == ("web", {})
     for _ in range(2):
-        with pytest.raises(Unreadable, match="Pod web"):
-            obj.to_dict()
+        with pytest.raises(Unreadable, match=r"metadata.labels of shop/web cannot be read"):
+            _ = obj.labels
+        with pytest.raises(Unreadable, match=r"metadata.ownerReferences of shop/web"):
+            _ = obj.metadata.owner_references
 
 
-@pytest.mark.parametrize("raw", [BAD, DEEP, NO_TEXT], ids=["no JSON", "nested without end", "no text"])
+@pytest.mark.parametrize(
+    "raw", [BAD, DEEP, NO_TEXT, NO_LABELS], ids=["no JSON", "nested without end", "no text", "no labels"]
+)
 def test_in_strict_mode_every_byte_is_checked_when_it_comes(raw: bytes) -> None:
     source: StubSource[PartialObjectMeta] = StubSource(decode=decode_partial)
     decode = Machine(source, Config(strict=True), Vitals()).decode

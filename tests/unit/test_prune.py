@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from typing import Any
 
 import msgspec
@@ -113,9 +114,23 @@ def test_what_is_not_on_the_way_to_a_field_is_not_opened() -> None:
     assert pruned._raw == b'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"a":1e400}}'
 
 
+def test_a_pruned_object_holds_on_to_nothing_of_what_was_there() -> None:
+    raw = b'{"metadata":{"name":"web","labels":{"app":"web"},"annotations":{"a":"b"}},"status":1}'
+    ours = sys.getrefcount(raw)
+    obj = decode_object(raw)
+    pruned = modified(obj, prune("status"))
+    changed = modified(obj, lambda draft: draft.pop("status"))
+    del obj
+    held = sys.getrefcount(raw)
+    assert held == ours
+    assert pruned.labels == changed.labels == {"app": "web"}
+
+
 def test_metadata_without_their_managed_fields_are_what_they_were_and_are_not_decoded_again() -> None:
     obj = decode_object(json.dumps(POD).encode())
-    assert modified(obj, prune("metadata.managedFields", "status")).metadata is obj.metadata
+    pruned = modified(obj, prune("metadata.managedFields", "status"))
+    assert pruned.metadata == obj.metadata
+    assert modified(pruned, prune("metadata.managedFields", "status")).metadata is pruned.metadata
 
 
 def test_metadata_read_later_is_the_pruned_one() -> None:
