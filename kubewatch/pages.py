@@ -297,22 +297,28 @@ class Long:
 
     def _one_by_one(self, at: int) -> Iterator[bytes]:
         """What is left of a list of which some object is no JSON, or which does not end where it seemed to."""
-        body, stop = b",".join(self._pieces[at:]) + self._rest, 0
         try:
-            for start, stop in objects_in(body, 0):
-                yield body[start:stop]
-            end = body.index(b"]", stop)
-            if end != len(body) - len(self._rest):
-                yield from self._elsewhere(b",".join([*self._pieces[:at], body[:end]]))
+            try:
+                whole = _split(self._opening + b",".join(self._pieces) + self._rest)
+            except msgspec.DecodeError:
+                yield from self._broken(at)
+            else:
+                yield from self._elsewhere(whole, at)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self.refuse(error) from error
 
-    def _elsewhere(self, before: bytes) -> list[bytes]:
+    def _broken(self, at: int) -> Iterator[bytes]:
+        body, stop = b",".join(self._pieces[at:]) + self._rest, 0
+        for start, stop in objects_in(body, 0):
+            yield body[start:stop]
+        if body.index(b"]", stop) != len(body) - len(self._rest):
+            raise msgspec.DecodeError("an object of it is broken, and it is not certain that the list ends there")
+
+    def _elsewhere(self, whole: _List, at: int) -> list[bytes]:
         """What comes behind the items that were handed out, of a list that does not end where it seemed to."""
-        whole = _split(self._opening + b",".join(self._pieces) + self._rest)
-        items, handed_out = whole.items or [], _decode_items(b"[%b]" % before)
+        items, handed_out = whole.items or [], _decode_items(b"[%b]" % b",".join(self._pieces[:at]))
         if handed_out != items[: len(handed_out)] or _page(whole, ()) != _page(self._head, ()):
-            raise msgspec.DecodeError("a member of it is there twice")
+            raise msgspec.DecodeError("a member of it is there twice, or behind one with a list in it")
         return [bytes(item) for item in items[len(handed_out) :]]
 
 

@@ -133,6 +133,14 @@ def test_members_that_come_twice_are_never_mixed_up() -> None:
             list(decode_page(typed(items, rest=rest)).items)
 
 
+@pytest.mark.parametrize("items", [[], [b"null"], [b'"}],"', b"[]"], [b'{"metadata":{}}', b"7", b'{"metadata":{}}']])
+def test_a_list_that_ends_before_it_seems_to_is_whole_also_where_its_items_are_no_objects(items: list[bytes]) -> None:
+    padding = [{"metadata": {"name": "x" * pages.STRETCH}}]
+    page = decode_page(typed(items, rest=b',"other":' + compact(padding * 2)))
+    assert (page.kind, page.continue_) == ("Pod", "next")
+    assert list(page.items) == items
+
+
 # Against json.loads
 
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "}]", '},{"metadata":{', "\\", '"'])
@@ -199,6 +207,7 @@ def loaded(raw: bytes, api_version: str, kind: str) -> Any:
 @given(members, st.integers(0, 2), st.sampled_from([16, SMALL, 400]))
 @example([("metadata", {}), ("items", [(False, {"metadata": {"items": []}})] * 9), ("items", [])], 0, SMALL)
 @example([("metadata", {}), ("items", [(False, {"metadata": {}})]), ("other", [{}])], 0, 16)
+@example([("metadata", {}), ("items", []), ("other", [{"metadata": {}}])], 0, 16)
 def test_a_page_is_cut_up_into_what_a_json_parser_sees_or_refused(
     members: list[tuple[str, Any]], spaced: int, stretch: int
 ) -> None:
