@@ -7,6 +7,7 @@ that is left of one that has ended can touch the store of the next.
 from __future__ import annotations
 
 import atexit
+import copy
 import logging
 import threading
 import time
@@ -156,8 +157,9 @@ class Following(Generic[T]):
     def _check_credentials(self) -> None:
         """Raise that there are none, or none that serve: that is for a person to mend, and no matter of time."""
         error = self._vitals.last_error
-        if error is not None and self._vitals.heard_at is None and isinstance(error.__cause__, AuthError):
-            raise error.__cause__.with_traceback(None)
+        if error is not None and self._vitals.heard_at is None and isinstance(cause := error.__cause__, AuthError):
+            # A copy: what is raised keeps the frames of who reads, and so the LiveStore, which could not be dropped.
+            raise copy.copy(cause) from cause.__cause__
 
     def _pull(self, items: InBand) -> None:
         try:

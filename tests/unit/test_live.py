@@ -272,6 +272,16 @@ class TestFailing:
         assert filled.wait(PATIENCE)
         assert names(pods) == ["web-0"]
 
+    def test_dropping_one_ends_its_thread_also_where_a_read_raised_that_there_are_no_credentials(self) -> None:
+        pods = live(StubSource[Object]([AuthError("log in")]))
+        with pytest.raises(AuthError):
+            pods.state()
+        (thread,) = threads_of(pods)
+        del pods
+        gc.collect()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
     def test_modify_that_fails_costs_its_object_and_no_more(
         self, follow: Callable[..., Pods], caplog: pytest.LogCaptureFixture
     ) -> None:
