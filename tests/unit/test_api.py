@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from kubewatch import Api, Client, Config, InvalidInput, Object, PartialObjectMeta
-from kubewatch.client import Response
+from kubewatch.answers import Response
 from kubewatch.discovery import Discovery, Resource
 from kubewatch.errors import ApiError, Unreachable
 from kubewatch.params import NOT_OLDER_THAN, ListParams, WatchParams

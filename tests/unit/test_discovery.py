@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from kubewatch.client import Client, Response
+from kubewatch.answers import Response
+from kubewatch.client import Client
 from kubewatch.discovery import ACCEPT, TTL, Discovery, Resource
 from kubewatch.errors import ApiError, AuthError, UnknownKind
 
