@@ -12,9 +12,10 @@ another thread. What must change together changes by one such step of the writer
 A copy of all objects is a single call as well, but one on whose way the garbage collector may have others run; so who
 makes one looks whether the count of changes stayed the same, and else makes it again.
 
-So every read shows the table at one moment between its call and its return. On free-threaded builds the calls are
-atomic as well, by each dict's own lock; what is not promised there is the order in which one thread sees another's
-stores, on which `Index.find` relies: an index would need a lock around `find` and around the changes of a `Table`.
+So every read shows the table at one moment between its call and its return. On free-threaded builds a call on one dict
+is atomic as well, by the dict's own lock; what is not promised there is that `len`, which asks several, sees one
+moment, and the order in which one thread sees another's stores, on which `values` and `Index.find` rely: these would
+need a lock, as would the changes of a `Table`.
 """
 
 from __future__ import annotations
@@ -156,11 +157,15 @@ class Table(Generic[T]):
 
     def __iter__(self) -> Iterator[Key]:
         """The keys of all objects."""
-        return ((namespace, name) for namespace, space in self.spaces.items() for name in space)
+        for namespace, space in self.spaces.items():
+            for name in space:
+                yield namespace, name
 
     def items(self) -> Iterator[tuple[Key, T]]:
         """All objects with their keys."""
-        return (((namespace, name), obj) for namespace, space in self.spaces.items() for name, obj in space.items())
+        for namespace, space in self.spaces.items():
+            for name, obj in space.items():
+                yield (namespace, name), obj
 
     def missing_in(self, other: Table[T]) -> list[T]:
         """The objects of whose names `other` has none."""

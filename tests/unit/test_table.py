@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from kubewatch import table as tables
 from kubewatch.indexes import Indexer
 from kubewatch.table import Index, Table
 
@@ -160,3 +162,29 @@ def test_objects_of_one_name_in_two_namespaces_are_two() -> None:
     assert dict(table.items()) == {("a", "x"): 1, ("b", "x"): 2}
     assert list(table) == [("a", "x"), ("b", "x")]
     assert table.missing_in(other) == [1]
+
+
+def test_a_table_that_ends_frees_its_objects_and_indexes_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have their turn in between: all at once would hold them up for as long as it takes."""
+    monkeypatch.setattr(tables, "FREED", 10)
+    table: Table[Thing] = Table([Indexer("place", lambda thing: [thing.place])])
+    for number in range(25):
+        table.put((f"space-{number % 2}", f"web-{number}"), Thing("here"))
+    things = [weakref.ref(thing) for thing in table.values()]
+    left: list[int] = []
+    monkeypatch.setattr(tables, "give_way", lambda: left.append(sum(thing() is not None for thing in things)))
+    del table
+    # 25 values and 25 entries of the index, which hold no object alone; then the objects.
+    assert left == [25, 25, 25, 25, 25, 15, 5]
+    assert not any(thing() for thing in things)
+
+
+def test_what_goes_through_a_table_keeps_it_from_ending() -> None:
+    def made() -> Table[int]:
+        table: Table[int] = Table()
+        table.put(("a", "x"), 1)
+        return table
+
+    items, keys = made().items(), iter(made())  # not within an assert, which would keep the tables
+    assert list(items) == [(("a", "x"), 1)]
+    assert list(keys) == [("a", "x")]
