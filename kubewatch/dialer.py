@@ -171,7 +171,8 @@ def _reading_ahead(conn: Any) -> Any:
         context = create_urllib3_context(cert_reqs=resolve_cert_reqs(conn.cert_reqs))
         if not (conn.ca_certs or conn.ca_cert_dir or conn.ca_cert_data):
             context.load_default_certs()
-    return ReadingAhead(context)
+    # Not where pyOpenSSL was put in the place of Python's own.
+    return ReadingAhead(context) if hasattr(context, "wrap_bio") else context
 
 
 def close_for_good(sock: Any) -> None:

@@ -22,6 +22,8 @@ class TLS:
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        if context.check_hostname and not server_hostname:
+            raise ValueError("check_hostname needs a server_hostname")  # else any certificate would do, for any host
         self.socket = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)

@@ -6,14 +6,16 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from itertools import repeat
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubewatch.dialer import _reading_ahead
 from kubewatch.tls import TLS, ReadingAhead
-from tests.integration.peer import CA, server_tls
+from tests.integration.peer import CA, PKI, server_tls
 
 BLOCK = 65536
 
@@ -21,10 +23,10 @@ BLOCK = 65536
 class Far:
     """The client's socket, and the server beyond it. `cuts` is how many bytes each `recv` brings at most."""
 
-    def __init__(self, cuts: Iterable[int] = ()) -> None:
+    def __init__(self, cuts: Iterable[int] = (), context: ssl.SSLContext | None = None) -> None:
         self._cuts: Iterator[int] = iter(cuts)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = server_tls().wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.tls = (context or server_tls()).wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.reads = 0
         self.open = True
         self.told: str | None = None  # why the client did not want the handshake
@@ -69,8 +71,11 @@ class Far:
     fileno = getpeername = settimeout = close = lambda *_: None
 
 
-def client(far: Any, *, trusting: bool = True) -> TLS:
+def client(far: Any, *, trusting: bool = True, certificate: bool = False) -> TLS:
     context = ssl.create_default_context(cafile=CA if trusting else None)
+    if certificate:
+        context.post_handshake_auth = True
+        context.load_cert_chain(PKI / "client.pem")
     made = TLS(far, context, "localhost")
     far.reads = 0
     return made
@@ -157,6 +162,21 @@ def test_what_is_sent_arrives() -> None:
     assert far.tls.read(100) == b"GET / HTTP/1.1\r\n\r\n"
 
 
+def test_what_the_server_asks_of_tls_after_the_handshake_is_answered_before_anything_is_waited_for() -> None:
+    context = server_tls(client_certificates=True)
+    context.post_handshake_auth = True
+    far = Far(context=context)
+    tls = client(far, certificate=True)
+    far.tls.verify_client_post_handshake()
+    far.send(b"who are you?")
+    assert tls.recv(BLOCK) == b"who are you?"
+    with pytest.raises(TimeoutError):
+        tls.recv(BLOCK)
+    with pytest.raises(ssl.SSLWantReadError):  # the answer is no data
+        far.tls.read(BLOCK)
+    assert "kubewatch test client" in str(far.tls.getpeercert())
+
+
 def test_a_server_that_is_not_trusted_is_told_so() -> None:
     far = Far()
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -179,6 +199,22 @@ def test_a_context_that_reads_ahead_is_otherwise_the_context_that_it_was_made_of
     assert context.verify_mode is ahead.verify_mode is ssl.CERT_NONE
     near: Any = Far()
     assert ahead.wrap_socket(near, server_hostname="localhost").version() == "TLSv1.3"
+
+
+def test_a_host_without_a_name_is_refused_where_its_name_is_to_be_checked() -> None:
+    with pytest.raises(ValueError, match="server_hostname"):
+        ReadingAhead(ssl.create_default_context(cafile=CA)).wrap_socket(Far())  # type: ignore[arg-type]  # a socket
+
+
+def test_a_context_that_can_only_wrap_sockets_does_so() -> None:
+    conn = SimpleNamespace(ssl_context=SimpleNamespace(wrap_socket=None))
+    assert _reading_ahead(conn) is conn.ssl_context
+
+
+def test_a_long_request_arrives_whole() -> None:
+    far = Far()
+    client(far).sendall(b"x" * 1_000_000)
+    assert b"".join(far.tls.read(BLOCK) for _ in range(62)) == b"x" * 1_000_000
 
 
 def test_the_socket_beneath_is_the_one_that_was_given() -> None:
