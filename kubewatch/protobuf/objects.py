@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from kubewatch.decode import Decode
 from kubewatch.objects import PartialObjectMeta, ProtobufObjectMeta
 
@@ -21,6 +23,10 @@ def or_protobuf(decode: Decode[PartialObjectMeta]) -> Decode[PartialObjectMeta]:
     """`decode`, but for what comes in protobuf: which of the two it is, the server decides at each answer."""
 
     def decode_either(raw: bytes, api_version: str, kind: str) -> PartialObjectMeta:
-        return (decode_protobuf if raw.startswith(MAGIC) else decode)(raw, api_version, kind)
+        if raw.startswith(MAGIC):
+            return decode_protobuf(raw, api_version, kind)
+        if raw.startswith(b'"'):  # in the place of an object: why that cannot be read (`Frames.line`)
+            raise msgspec.DecodeError(msgspec.json.decode(raw))
+        return decode(raw, api_version, kind)
 
     return decode_either

@@ -33,21 +33,23 @@ _status = reader("Status")
 
 def names(raw: bytes) -> tuple[str, str | None, str]:
     """Name, namespace and resourceVersion of the object in `raw`, of which only metadata may have come."""
-    try:
+    try:  # in few calls, as this is for every event; and the server saw to it that these are texts
         envelope = _named(raw[4:])
         meta = envelope.raw.metadata
-        found = shown(meta.name), shown(meta.namespace) or None, shown(meta.resourceVersion)
-    except DecodeError as error:
+        found = meta.name.decode(), meta.namespace.decode() or None, meta.resourceVersion.decode()
+    except (DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(error) from error
     if envelope.typeMeta.kind != _PARTIAL:
         raise _other(envelope.typeMeta.kind)
+    if not found[0]:
+        raise msgspec.ValidationError("protobuf: it has no name")
     return found
 
 
 def metadata(raw: bytes, kind: str) -> dict[str, Any]:
     """The metadata in `raw`, as its JSON has them, but for managedFields; `kind` is for messages."""
     try:
-        return _metadata(_meta(raw), kind)
+        return _metadata(_meta(_partial(raw[4:])), kind)
     except (DecodeError, OverflowError) as error:
         raise _unreadable(error) from error
 
@@ -55,10 +57,12 @@ def metadata(raw: bytes, kind: str) -> dict[str, Any]:
 def to_json(raw: bytes, kind: str = "") -> bytes:
     """The JSON of the metadata or of the Status in `raw`; `kind` is for messages."""
     try:
+        if not raw.startswith(MAGIC):
+            raise _other(b"")
         envelope = _unknown(raw[4:])
-        if envelope.typeMeta.kind == _STATUS and raw.startswith(MAGIC):
+        if envelope.typeMeta.kind == _STATUS:
             return msgspec.json.encode({"kind": "Status", "apiVersion": "v1"} | _status_fields(_status(envelope.raw)))
-        meta = _meta(raw)
+        meta = _meta(_partial(raw[4:]))
         fields = _metadata(meta, kind)
         if meta.managedFields:
             fields["managedFields"] = [_managed(entry, kind) for entry in meta.managedFields]
@@ -67,10 +71,11 @@ def to_json(raw: bytes, kind: str = "") -> bytes:
         raise _unreadable(error) from error
 
 
-def _meta(raw: bytes) -> Any:
-    envelope = _partial(raw[4:])
-    if not raw.startswith(MAGIC) or envelope.typeMeta.kind != _PARTIAL:
+def _meta(envelope: Any) -> Any:
+    if envelope.typeMeta.kind != _PARTIAL:
         raise _other(envelope.typeMeta.kind)
+    if not envelope.raw.HasField("metadata"):
+        raise msgspec.ValidationError("protobuf: it has no metadata")
     return envelope.raw.metadata
 
 

@@ -15,7 +15,7 @@ from kubewatch.protobuf.frames import LONGEST, Frames
 from tests.unit.testing.apiserver.protobuf_encoder import envelope, field
 
 from . import encoded
-from .encoded import enveloped, frame, partial
+from .encoded import META, PARTIAL, enveloped, frame, partial
 
 FRAMES = Frames()  # for what keeps no state
 
@@ -73,7 +73,15 @@ def test_an_error_becomes_the_line_with_its_status() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"k8s\0\xff", b"{}", envelope("v1", "Pod", b""), enveloped({}, more=field(11, b"\xff"))]
+    "raw",
+    [
+        b"",
+        b"k8s\0\xff",
+        b"{}",
+        envelope("v1", "Pod", b""),
+        envelope(META, PARTIAL, b""),
+        enveloped({}, more=field(11, b"\xff")),
+    ],
 )
 def test_in_place_of_an_object_that_cannot_be_read_the_line_says_why(raw: bytes) -> None:
     type_, obj = decode_whole_frame(as_line(frame("DELETED", raw)))

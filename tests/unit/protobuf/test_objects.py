@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 
 from kubewatch import PartialObjectMeta, Unreadable, prune
-from kubewatch.decode import checking, decode_partial
+from kubewatch.decode import checking, decode_partial, decode_whole_frame
 from kubewatch.drafts import modified
 from kubewatch.objects import ProtobufObjectMeta
-from kubewatch.protobuf.objects import decode_protobuf
-from tests.unit.testing.apiserver.protobuf_encoder import field
+from kubewatch.protobuf.frames import Frames
+from kubewatch.protobuf.objects import decode_protobuf, or_protobuf
+from kubewatch.protobuf.values import to_json
+from tests.unit.testing.apiserver.protobuf_encoder import envelope, field
 
 from . import encoded
-from .encoded import enveloped, partial
+from .encoded import enveloped, frame, partial
 
 META = {
     "name": "web",
@@ -92,3 +94,19 @@ def test_what_cannot_be_read_is_told_when_it_is_touched_or_at_once_where_all_is_
             touch()
     with pytest.raises(Unreadable):
         checking(decode_protobuf)(raw, "v1", "ConfigMap")
+
+
+def test_of_an_object_of_another_form_the_error_says_which_also_behind_its_line() -> None:
+    pod = envelope("v1", "Pod", b"")
+    in_line = decode_whole_frame(Frames().line(frame("ADDED", pod), 4, len(frame("ADDED", pod))))[1]
+    for raw in (pod, in_line):
+        with pytest.raises(msgspec.DecodeError, match="expected a PartialObjectMetadata, got a Pod"):
+            or_protobuf(decode_partial)(raw, "v1", "Pod")
+
+
+def test_a_message_without_metadata_is_no_object() -> None:
+    raw = envelope(encoded.META, encoded.PARTIAL, b"")
+    with pytest.raises(msgspec.DecodeError, match="has no name"):
+        decode_protobuf(raw, "v1", "Pod")
+    with pytest.raises(msgspec.DecodeError, match="has no metadata"):
+        to_json(raw)

@@ -107,11 +107,14 @@ def test_what_is_no_metadata_is_refused(raw: bytes) -> None:
 )
 def test_what_is_no_text_is_shown_as_the_json_of_go_shows_it(written: bytes, shown: str) -> None:
     """Whoever writes in protobuf may put any bytes into an annotation, and the server keeps them."""
-    annotation = field(12, field(1, "note") + field(2, written))
-    raw = enveloped({"namespace": "ns", "resourceVersion": "7"}, more=field(1, written) + annotation)
-    assert names(raw) == (shown, "ns", "7")
+    raw = enveloped({"name": "web"}, more=field(12, field(1, "note") + field(2, written)))
     assert metadata(raw, "Pod")["annotations"] == {"note": shown}
-    assert msgspec.json.decode(to_json(raw))["metadata"]["name"] == shown
+    assert msgspec.json.decode(to_json(raw))["metadata"]["annotations"] == {"note": shown}
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(msgspec.DecodeError, match=r"protobuf: .*utf-8"):
+        names(enveloped({}, more=field(1, b"\xff")))
 
 
 def test_it_is_read_by_the_package_in_plain_python_too() -> None:
