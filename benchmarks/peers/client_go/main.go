@@ -50,7 +50,7 @@ func main() {
 	informer, start := build(config, *form)
 
 	var updates atomic.Int64
-	ready, done := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
 	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(any, any) {
 			if updates.Add(1) == int64(*events) {
@@ -64,11 +64,8 @@ func main() {
 
 	before, cpu0, wall0 := rss(), cpu(), time.Now()
 	start(ctx.Done())
-	go func() {
-		cache.WaitForCacheSync(ctx.Done(), informer.HasSynced)
-		close(ready)
-	}()
-	<-ready
+	// Not WaitForCacheSync, which looks every 100 ms: the changes of that time would count as work of the list.
+	cache.WaitFor(ctx, "", informer.HasSyncedChecker())
 	if listed := len(informer.GetStore().ListKeys()); listed != *objects {
 		must(fmt.Errorf("%d objects listed, %d expected", listed, *objects))
 	}
