@@ -30,15 +30,15 @@ class Manifest(msgspec.Struct, rename="camel"):
     metadata: Identity
 
 
-def manifests_in(files: Iterable[str]) -> list[Manifest]:
+def manifests_in(files: Iterable[str], namespace: str | None) -> list[Manifest]:
     """All manifests of YAML or JSON files, in their order, those within a List included; `-` is the standard input.
 
-    Raises InvalidInput, also for a file without any.
+    Raises InvalidInput, also for a file without any, and for an object that is in another namespace than `namespace`.
     """
-    return [manifest for file in files for manifest in _manifests(file)]
+    return [manifest for file in files for manifest in _manifests(file, namespace)]
 
 
-def _manifests(file: str) -> list[Manifest]:
+def _manifests(file: str, namespace: str | None) -> list[Manifest]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         documents = list(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
@@ -47,6 +47,10 @@ def _manifests(file: str) -> list[Manifest]:
         raise InvalidInput(f"{file} cannot be read: {error}") from error
     if not found:
         raise InvalidInput(f"{file} has no object in it")
+    for each in found:
+        name, own = each.metadata.name, each.metadata.namespace
+        if namespace and own and own != namespace:
+            raise InvalidInput(f"{file}: {each.kind} {name!r} is in {own!r} by its manifest: leave out -n {namespace}")
     return found
 
 

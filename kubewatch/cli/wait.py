@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises InvalidInput before any request, and KubewatchError when it cannot be found out which objects are meant.
     """
     goals = sorted(map(goal, arguments.wanted), key=lambda goal: goal is not is_created)  # creation is always first
-    manifests = manifests_in(arguments.files)
+    manifests = manifests_in(arguments.files, arguments.namespace)
     kinds, names = objects_in(arguments)
     config = Config(arguments.selector, arguments.field_selector)  # refuses what is no selector
     seconds = arguments.timeout if arguments.timeout >= 0 else WEEK
