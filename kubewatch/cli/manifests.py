@@ -43,7 +43,7 @@ def _manifests(file: str, namespace: str | None) -> list[Manifest]:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         documents = list(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         found = [msgspec.convert(each, Manifest) for document in documents for each in _items(document)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
         raise InvalidInput(f"{file} cannot be read: {error}") from error
     if not found:
         raise InvalidInput(f"{file} has no object in it")

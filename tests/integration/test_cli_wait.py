@@ -90,6 +90,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "empty.yaml": "",
         "nameless.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {generateName: web-}\n",
         "bad.yaml": "a: [",
+        "endless.yaml": "items: &items [items: *items]",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -262,6 +263,7 @@ def test_the_timeout_is_also_that_of_finding_out_which_objects_are_meant(
         ("-f web.yaml -A --for=create", "and -A"),
         ("-f missing.yaml --for=create", "missing.yaml cannot be read: "),
         ("-f bad.yaml --for=create", "bad.yaml cannot be read: "),
+        ("-f endless.yaml --for=create", "endless.yaml cannot be read: "),
         ("-f empty.yaml --for=create", "empty.yaml has no object in it"),
         ("-f nameless.yaml --for=create", "nameless.yaml cannot be read: Object missing required field `name`"),
         ("-f list.json -n other --for=create", "Deployment 'web' is in 'default' by its manifest: leave out -n"),
