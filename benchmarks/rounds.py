@@ -65,7 +65,7 @@ def run(
                 tell(f"round {number + 1}/{runs}: {contender.name}")
                 try:
                     result = run_once(contender, servers[size].kubeconfig(contender.port), size)
-                except (RuntimeError, Unavailable, subprocess.TimeoutExpired) as error:
+                except (RuntimeError, Unavailable) as error:
                     failed[contender.name] = str(error)
                     continue
                 versions[contender.name] = str(result["version"])
@@ -79,15 +79,25 @@ def run(
 
 
 def run_once(contender: Contender, kubeconfig: str, size: Size) -> dict[str, float]:
-    """One run; raises RuntimeError when it fails."""
-    command = contender.arguments(kubeconfig, size)
-    environment = os.environ | dict(contender.environment)
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+    """One run; raises RuntimeError when it fails, Unavailable where it cannot be."""
+    return output(contender.arguments(kubeconfig, size), contender.environment)
+
+
+def output(command: Sequence[str], environment: Sequence[tuple[str, str]] = ()) -> dict[str, float]:
+    """What a program prints as its last line; raises RuntimeError when it fails, or prints something else."""
+    variables = os.environ | dict(environment)
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(str(error)) from error
     if done.returncode != 0:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    try:
+        result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise RuntimeError(f"no result was printed: {done.stderr.strip()[-2000:]}") from error
     return result
 
 

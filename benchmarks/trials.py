@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
 from .replay import Replay
-from .rounds import ROOT, TIMEOUT, Figure
+from .rounds import Figure, output
 
 
 class Trial(NamedTuple):
@@ -71,7 +69,7 @@ def run(
                 for number in range(min(trial.runs, runs)):
                     tell(f"{trial.name}, run {number + 1}")
                     results.append(_run_once(trial, server))
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
+            except RuntimeError as error:
                 failed[trial.name] = str(error)
                 continue
         figures[trial.name] = {name: Figure.of([result[name] for result in results]) for name in results[0]}
@@ -82,8 +80,4 @@ def _run_once(trial: Trial, server: Replay | None) -> dict[str, float]:
     command = [sys.executable, "-m", f"benchmarks.scenarios.{trial.module}", "--form", trial.form]
     if server is not None:
         command += ["--kubeconfig", server.kubeconfig(trial.port), "--objects", str(server.objects)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return output(command)
