@@ -43,15 +43,19 @@ class Served:
 
     def matches(self, pattern: str, count: int = 1) -> list[str]:
         """What `pattern` matches in the log, its group if it has one, once there are `count` of it."""
+        if not self.came(pattern, count, PATIENCE):
+            log = "".join(self.lines)
+            pytest.fail(f"{pattern!r} came {len(self._found(pattern))} times and not {count}; the log:\n{log}")
+        return self._found(pattern)
 
-        def found() -> list[str]:
-            return [one for line in self.lines for one in re.findall(pattern, line)]
-
+    def came(self, pattern: str, count: int, seconds: float) -> bool:
+        """Whether `pattern` matches the log `count` times within so many seconds, or before the server ends."""
         with self._changed:
-            self._changed.wait_for(lambda: len(found()) >= count or self._ended, PATIENCE)
-            if len(found()) < count:
-                pytest.fail(f"{pattern!r} came {len(found())} times and not {count}; the log:\n{''.join(self.lines)}")
-            return found()
+            self._changed.wait_for(lambda: len(self._found(pattern)) >= count or self._ended, seconds)
+        return len(self._found(pattern)) >= count
+
+    def _found(self, pattern: str) -> list[str]:
+        return [one for line in list(self.lines) for one in re.findall(pattern, line)]
 
     @property
     def url(self) -> str:
