@@ -1,4 +1,8 @@
-"""`store.get` from 8 threads while a watch fills the store at full rate, beside the same reads of a bare dict."""
+"""`store.get` from 8 threads while a watch fills the store, beside the same reads of a bare dict.
+
+The server sends as fast as it can; but the watch, one thread of nine, brings a few hundred changes a second, which are
+among the figures. The dict has `(namespace, name)` for keys, which its readers make, as the readers of a store do not.
+"""
 
 from __future__ import annotations
 

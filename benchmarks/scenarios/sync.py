@@ -4,7 +4,8 @@
   during the first request before it (which imports the official client), and while the full store is dropped after it.
   Beside it what a process of its own, which shares nothing but the machine, had to wait at its ticks during the list,
   and the longest pass of Python's garbage collector.
-- flask: another process asks a Flask app in this one, every 5 ms; how long it took to answer. The first request counts.
+- flask: another process asks a Flask app in this one, each time 5 ms after it answered; how long that took. A long wait
+  so counts as one, however many would have come meanwhile. Here the first request to the API server is part of it.
 """
 
 from __future__ import annotations
