@@ -60,7 +60,7 @@ class Stream(Iterator[X], Generic[X]):
 
     @classmethod
     def of(cls: type[S], items: InBand, stop: Stop, vitals: Vitals, label: str) -> S:
-        """The stream of a generator that is in band already: it ends when `stop` says so, and never raises an error."""
+        """The stream of a generator that is in band already: it ends when `stop` says so, and yields a `WatchError`."""
         stream = cls.__new__(cls)
         stream._set(items, stop, vitals, label, ())
         return stream
