@@ -75,7 +75,17 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         """What `decode` makes of each item; in its place, for one that it raises for, that error."""
         if isinstance(self.items, Long):
             return self.items.decoded(decode, api_version, kind)
-        return (_decoded(raw, decode, api_version, kind) for raw in self.items)
+        return _each(self.items, decode, api_version, kind)
+
+
+def _each(items: Iterable[bytes], decode: Decode[T], api_version: str, kind: str) -> Iterator[T | Odd]:
+    turn = TURN
+    for raw in items:
+        turn -= len(raw)
+        if turn < 0:
+            turn = TURN
+            give_way()
+        yield _decoded(raw, decode, api_version, kind)
 
 
 def _decoded(raw: bytes, decode: Decode[T], api_version: str, kind: str) -> T | Odd:

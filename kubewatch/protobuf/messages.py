@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
 __all__ = ["DecodeError", "Message", "reader", "shown"]
 
@@ -95,7 +96,7 @@ def reader(name: str) -> Callable[[bytes], Any]:
     >>> reader("TypeMeta")(bytes([18, 3]) + b"Pod").kind
     b'Pod'
     """
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}")).FromString
+    return GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}")).FromString
 
 
 def shown(text: bytes) -> str:

@@ -63,10 +63,16 @@ def test_a_list_is_read_in_protobuf() -> None:
     assert [(pod.name, pod.kind) for pod in api.list()] == [("web", "Pod")] * 2
 
 
-def test_without_the_package_it_is_refused_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("too_old", [False, True], ids=["missing", "too old"])
+def test_without_the_package_it_is_refused_and_says_what_to_install(
+    too_old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [name for name in sys.modules if name.startswith("kubewatch.protobuf.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "google.protobuf", None)
+    if too_old:
+        monkeypatch.delattr("google.protobuf.message_factory.GetMessageClass")
+    else:
+        monkeypatch.setitem(sys.modules, "google.protobuf", None)
     with pytest.raises(InvalidInput, match=r"pip install kubewatch\[protobuf\]"):
         Api("pods").metadata(protobuf=True)
     assert Api("pods").metadata().kind == "pods"

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubewatch import pages
 from kubewatch.pages import Odd, decode_page
+from kubewatch.protobuf.objects import decode_protobuf
 from kubewatch.protobuf.pages import ArrivingMessages, decode_protobuf_page
 from kubewatch.protobuf.values import names, to_json
+from kubewatch.turns import TURN
 from tests.unit.testing.apiserver.protobuf_encoder import envelope, field, varint
 
 from . import encoded
@@ -93,3 +96,11 @@ def test_bytes_that_were_changed_are_read_or_refused(metas: list[Any], data: st.
     body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(msgspec.DecodeError):
         read(bytes(body))
+
+
+def test_other_threads_get_a_turn_while_a_long_page_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[None] = []
+    monkeypatch.setattr(pages, "give_way", lambda: turns.append(None))
+    body = protobuf_list(*([WEB | {"annotations": {"note": "x" * 2000}}] * 1000), version="9")
+    assert sum(1 for _ in read(body).decoded(decode_protobuf, "v1", "Pod")) == 1000
+    assert len(turns) == len(body) // TURN
