@@ -1,6 +1,7 @@
 """Metadata in protobuf for those who ask for it: an answer that is ready in JSON, written anew.
 
-What the faults made of a line of a watch comes as it is, where it is no JSON any more: in a frame that holds no event.
+What the faults made of an item of a list, or of a line of a watch, comes as it is where it has no form in protobuf: in
+place of the item's message, or of the event in a frame.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 """
 
@@ -55,6 +56,10 @@ _ANSWERS: dict[str, tuple[Field, ...]] = {
 }
 
 
+# Of what has no form in protobuf.
+_SPOILT = (msgspec.MsgspecError, LookupError, TypeError, AttributeError, ValueError)
+
+
 def in_protobuf(answer: Response | Stream) -> Response | Stream:
     """The same answer in protobuf."""
     if isinstance(answer, Response):
@@ -67,7 +72,7 @@ def _frame(line: bytes) -> bytes:
     try:
         event = msgspec.json.decode(line)
         frame = field(1, event["type"]) + field(2, field(1, _object(event["object"])))
-    except (msgspec.MsgspecError, LookupError, TypeError, AttributeError, ValueError):
+    except _SPOILT:
         frame = line
     return len(frame).to_bytes(4, "big") + frame
 
@@ -95,8 +100,17 @@ def _encoded(one: Field, value: Any) -> bytes:
         entries = (field(1, key) + _single(2, one.type, item) for key, item in value.items())
         return b"".join(field(one.number, entry) for entry in entries)
     if "r" in one.flags:
-        return b"".join(_single(one.number, one.type, item) for item in value)
+        return b"".join(_item(one, item) for item in value)
     return _single(one.number, one.type, value)
+
+
+def _item(one: Field, value: Any) -> bytes:
+    try:
+        return _single(one.number, one.type, value)
+    except _SPOILT:
+        if one.type != "PartialObjectMetadata":
+            raise
+        return field(one.number, msgspec.json.encode(value))
 
 
 def _single(number: int, kind: str, value: Any) -> bytes:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubewatch.pages import Odd
 from kubewatch.protobuf.frames import Frames
+from kubewatch.protobuf.objects import decode_protobuf
 from kubewatch.protobuf.pages import decode_protobuf_page
 from kubewatch.protobuf.values import to_json
 from kubewatch.testing.apiserver.protobuf_answers import in_protobuf
@@ -60,3 +62,14 @@ def test_an_error_is_a_status() -> None:
 @pytest.mark.parametrize("line", [b'{"type":"ADDED","obj', b"rubbish\n", b"[]\n"])
 def test_a_spoilt_line_comes_as_a_frame_that_is_none(line: bytes) -> None:
     assert frames_of(line) == [line]
+
+
+def test_a_spoilt_item_of_a_list_comes_as_a_message_that_is_none_between_others() -> None:
+    meta = {"name": "web", "resourceVersion": "7"}
+    items = [partial(meta), partial(meta | {"labels": "none"}), partial(meta)]
+    body = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "9"}}
+    answer = in_protobuf(Response(200, msgspec.json.encode(body | {"items": items})))
+    assert isinstance(answer, Response)
+    first, odd, last = decode_protobuf_page(answer.body).decoded(decode_protobuf, "v1", "Pod")
+    assert first == last
+    assert isinstance(odd, Odd)
