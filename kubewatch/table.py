@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import chain
+from threading import get_ident, main_thread
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -218,6 +219,10 @@ class Table(Generic[T]):
             index.finish(self)
 
     def __del__(self) -> None:
+        # On the main thread handlers of signals run in between, and what they raise (KeyboardInterrupt, SystemExit)
+        # would be lost in a finalizer.
+        if get_ident() == main_thread().ident:
+            return
         # One by one, so that other threads get their turn: a dict that ends frees all its objects in one go, and of
         # 100 000 objects that was 80 ms in which every other thread stood still.
         held: list[dict[Any, dict[Any, Any]]] = []
@@ -232,6 +237,14 @@ class Table(Generic[T]):
                     freed += 1
                     if freed % FREED == 0:
                         give_way()
+
+
+def free(objects: list[Any]) -> None:
+    """Let go of all that is in a list, a part at a time, so that other threads get their turn."""
+    while len(objects) > FREED:
+        del objects[-FREED:]
+        give_way()
+    objects.clear()
 
 
 _values = dict.values

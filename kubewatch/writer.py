@@ -11,7 +11,7 @@ from .errors import InvalidInput, StaleAfterFork
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
 from .objects import key_of
 from .stop import Stop
-from .table import Key, Table
+from .table import Key, Table, free
 from .vitals import Vitals
 
 if TYPE_CHECKING:
@@ -115,14 +115,18 @@ class Writer(Generic[T]):
 
     def _finish_list(self) -> Sequence[T]:
         gone: Sequence[T] = ()
+        leaving: list[T] = []
         draft = self._draft
         if draft is not None:
             old, self._store._table = self._store._table, draft  # here the relist happens, for every reader at once
             self._draft = None
             gone = old.missing_in(draft)
+            leaving = old.values()
+            del old
             for indexer in self._indexers.values():
                 indexer.forget_failures_except(draft)
         self._store._fresh.finish_list()
+        free(leaving)  # here, as a table that ends on the main thread frees all at once
         return gone
 
     def _build_indexes(self) -> None:

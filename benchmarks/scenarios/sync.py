@@ -1,7 +1,8 @@
 """What else goes on in a process while it lists 100 000 pods into a store: `--form ticker` or `--form flask`.
 
 - ticker: another thread asks for the GIL every millisecond; how much longer than that it had to wait: during the list,
-  during the first request before it (which imports the official client), and while the full store is dropped after it.
+  during the first request before it (which imports the official client), and while the full store is dropped after it
+  (in one go, as that is on the main thread).
   Beside it what a process of its own, which shares nothing but the machine, had to wait at its ticks during the list,
   and the longest pass of Python's garbage collector.
 - flask: another process asks a Flask app in this one, each time 5 ms after it answered; how long that took. A long wait

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -18,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubewatch import freshness
+from kubewatch import freshness, table
 from kubewatch.decode import decode_partial
 from kubewatch.errors import InvalidInput, StaleAfterFork, WatchFailed, WriterDropped
 from kubewatch.events import Apply, Delete, Init, InitApply, InitDone
@@ -925,6 +926,19 @@ def test_an_index_survives_ctrl_c_right_after_the_object_changed() -> None:
 # Memory
 
 
+def test_a_signal_that_ends_the_program_while_a_relist_frees_objects_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the main thread its handler runs, and raises, wherever Python code is: in a finalizer that would be lost."""
+    reader, writer = store()
+    fill(writer, *(pod(f"p{i}") for i in range(25)))
+    monkeypatch.setattr(table, "FREED", 10)
+    monkeypatch.setattr(table, "give_way", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        fill(writer, pod("new"))
+    assert (names(reader), reader.is_ready) == (["new"], True)
+
+
 def test_a_relist_frees_the_objects_before_it_and_no_others() -> None:
     """Pain 14: what readers still hold stays whole."""
 
@@ -982,7 +996,11 @@ def test_a_store_that_ends_lets_its_objects_go_one_by_one() -> None:
         weakref.finalize(obj, lambda: left.append(len(space))).atexit = False
         writer.apply(Apply(obj))
     space = reader._table.spaces["shop"]
+    pair = [reader, writer]
     del obj, reader, writer
+    dropper = threading.Thread(target=pair.clear, name="dropper")  # not on the main thread, where signals may come
+    dropper.start()
+    dropper.join()
     assert left == [2, 1, 0]
 
 

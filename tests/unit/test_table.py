@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -173,10 +174,28 @@ def test_a_table_that_ends_frees_its_objects_and_indexes_a_part_at_a_time(monkey
     things = [weakref.ref(thing) for thing in table.values()]
     left: list[int] = []
     monkeypatch.setattr(tables, "give_way", lambda: left.append(sum(thing() is not None for thing in things)))
+    only = [table]
     del table
+    thread = threading.Thread(target=only.clear, name="dropper")
+    thread.start()
+    thread.join()
     # 25 values and 25 entries of the index, which hold no object alone; then the objects.
     assert left == [25, 25, 25, 25, 25, 15, 5]
     assert not any(thing() for thing in things)
+
+
+def test_a_table_that_ends_on_the_main_thread_runs_no_code_in_which_a_signal_could_be_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a signal's handler raises in a finalizer goes nowhere: a Ctrl-C, a SIGTERM that exits."""
+    monkeypatch.setattr(tables, "FREED", 1)
+    table: Table[Thing] = Table()
+    table.put(KEY, Thing("here"))
+    thing = weakref.ref(table.values()[0])
+    turns: list[None] = []
+    monkeypatch.setattr(tables, "give_way", lambda: turns.append(None))
+    del table
+    assert (thing(), turns) == (None, [])
 
 
 def test_what_goes_through_a_table_keeps_it_from_ending() -> None:
