@@ -410,10 +410,11 @@ class ProtobufObjectMeta(PartialObjectMeta, frozen=True, gc=False, eq=False):
         return self._version
 
     def _in_json(self) -> PartialObjectMeta:
+        from .decode import decode_partial
         from .protobuf.values import to_json
 
         try:
-            return PartialObjectMeta(to_json(self._raw, self.kind), self.metadata, self.api_version, self.kind)
+            return decode_partial(to_json(self._raw, self.kind), self.api_version, self.kind)
         except msgspec.DecodeError as error:
             raise self._unreadable(error) from None
 
