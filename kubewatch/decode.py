@@ -81,6 +81,8 @@ def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> Partial
 def checking(decode: Decode[T]) -> Decode[T]:
     """`decode`, after a look at every byte: raises at once what would else be raised at first touch.
 
+    But for numbers that no float can be (1e999): those are `Unreadable` when they are touched.
+
     >>> checking(decode_object)(b'{"metadata": {"name": "web", "labels": {"app": 5}}}', "v1", "Pod")
     Traceback (most recent call last):
         ...
