@@ -48,7 +48,8 @@ from .errors import (
 )
 from .events import Apply, Delete, Event, Init, InitApply, InitDone
 from .live import LiveStore, live
-from .objects import Object, ObjectMeta, PartialObjectMeta
+from .metadata import ObjectMeta
+from .objects import Object, PartialObjectMeta
 from .program import Program
 from .prune import prune
 from .ref import ObjectRef, OwnerReference, owner_reference

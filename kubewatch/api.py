@@ -33,7 +33,9 @@ JSON = "application/json"
 PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 # Put before these. Whoever knows no protobuf passes it over, and what the server answers says how to read it.
-PROTOBUF = {form: form.partition(",")[0].replace("json", "vnd.kubernetes.protobuf") for form in (PARTIAL, PARTIAL_LIST)}
+_IN_PROTOBUF = {
+    form: form.partition(",")[0].replace("json", "vnd.kubernetes.protobuf") for form in (PARTIAL, PARTIAL_LIST)
+}
 
 # Objects in a page of a list.
 PAGE_SIZE = 500
@@ -308,7 +310,7 @@ class Api(Generic[T]):
 
     def _accept(self, partial: str) -> str:
         if self._protobuf:
-            return f"{PROTOBUF[partial]},{partial}"
+            return f"{_IN_PROTOBUF[partial]},{partial}"
         return partial if self._metadata_only else JSON
 
     def _request(self, method: str, path: str, **request: Any) -> T:

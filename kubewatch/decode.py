@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from .objects import Object, ObjectMeta, PartialObjectMeta, ProtobufObjectMeta
+from .metadata import ObjectMeta
+from .objects import Object, PartialObjectMeta, ProtobufObjectMeta
 
 T = TypeVar("T")
 

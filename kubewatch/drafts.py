@@ -12,7 +12,8 @@ import msgspec
 from .errors import InvalidInput, Unreadable
 from .fields import Fields, HiddenFields, Level, MutableFields, cut, encode, open_level
 from .managed import find_managed_fields
-from .objects import SECRET, ObjectMeta, ProtobufObjectMeta, _Kept, decode_meta
+from .metadata import ObjectMeta, decode_meta
+from .objects import SECRET, ProtobufObjectMeta, _Kept
 from .prune import Prune
 
 T = TypeVar("T")

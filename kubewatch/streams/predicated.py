@@ -11,7 +11,8 @@ import msgspec
 
 from kubewatch.errors import WatchError
 from kubewatch.events import Apply, Delete, InitApply, InitDone
-from kubewatch.objects import Object, ObjectMeta, meta_of
+from kubewatch.metadata import ObjectMeta
+from kubewatch.objects import Object, meta_of
 from kubewatch.predicates import Predicate
 
 from .inband import InBand, function_failed

@@ -17,7 +17,7 @@ from kubewatch import (
     Api, Apply, Config, Delete, Event, EventStream, Init, Object, ObjectStream, PartialObjectMeta, WatchError,
     await_condition, conditions, live, merge, metadata_watcher, predicates, prune, reflector, store, streams, watcher,
 )
-from kubewatch.objects import ObjectMeta
+from kubewatch.metadata import ObjectMeta
 
 class Web(msgspec.Struct):
     metadata: ObjectMeta

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from kubewatch import Api, Config, EventStream, Object, ObjectRef, ObjectStream, PartialObjectMeta, Program, Store
 from kubewatch import metadata_watcher, store, watcher
 from kubewatch.controller import Action, Controller, retry
-from kubewatch.objects import ObjectMeta
+from kubewatch.metadata import ObjectMeta
 
 class Web(msgspec.Struct):
     metadata: ObjectMeta

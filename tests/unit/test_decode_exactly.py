@@ -16,7 +16,8 @@ from kubewatch.decode import checking, decode_frame, decode_object, decode_parti
 from kubewatch.drafts import modified
 from kubewatch.errors import Unreadable
 from kubewatch.machine import Machine
-from kubewatch.objects import Object, ObjectMeta, PartialObjectMeta, decode_meta
+from kubewatch.metadata import ObjectMeta, decode_meta
+from kubewatch.objects import Object, PartialObjectMeta
 from kubewatch.prune import prune
 from kubewatch.vitals import Vitals
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from kubewatch.metadata import ObjectMeta
 from kubewatch.models import model_decoder
-from kubewatch.objects import ObjectMeta
 from kubewatch.versions import version_of
 
 RAW = b'{"spec":{"resourceVersion":"1"},"metadata":{"name":"web","resourceVersion":"7"}}'

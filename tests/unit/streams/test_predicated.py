@@ -200,7 +200,7 @@ def test_models_dicts_and_absent_objects_pass_through_it() -> None:
     """`watch_object` gives None for an object that does not exist."""
     import msgspec
 
-    from kubewatch.objects import ObjectMeta
+    from kubewatch.metadata import ObjectMeta
 
     class Web(msgspec.Struct):
         metadata: ObjectMeta
