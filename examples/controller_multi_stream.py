@@ -3,7 +3,12 @@
 The reflector stands before the predicate: a change of status reconciles nothing, and is in the store all the same.
 """
 
+import logging
+
 from kubewatch import Action, Api, Config, Controller, Object, metadata_watcher, predicates, reflector, store, watcher
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")  # one line at a time, of all threads
+logger = logging.getLogger(__name__)
 
 websites = Api("example.com/v1", "Website")
 deployments = Api("apps/v1", "Deployment")
@@ -19,7 +24,7 @@ owned_stream = metadata_watcher(deployments, Config()).default_backoff().touched
 
 
 def reconcile(website: Object, context: None) -> Action:
-    print("reconciling", website.name, "of generation", website.metadata.generation)
+    logger.info("reconciling %s of generation %s", website.name, website.metadata.generation)
     return Action.await_change()
 
 

@@ -3,13 +3,18 @@
 They are metadata, so `metadata_watcher` is enough; it is what `Controller.owns` takes, too.
 """
 
+import logging
+
 from kubewatch import Action, Api, Config, Controller, Object, metadata_watcher
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")  # one line at a time, of all threads
+logger = logging.getLogger(__name__)
 
 deployments = metadata_watcher(Api("apps/v1", "Deployment"), Config()).default_backoff().touched_objects()
 
 
 def reconcile(website: Object, context: None) -> Action:
-    print("reconciling", website.name)
+    logger.info("reconciling %s", website.name)
     return Action.await_change()
 
 

@@ -3,7 +3,12 @@
 Each is a watch with the stages it needs; the controller pulls them all while its output is pulled.
 """
 
+import logging
+
 from kubewatch import Action, Api, Config, Controller, Object, ObjectRef, metadata_watcher, reflector, store, watcher
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")  # one line at a time, of all threads
+logger = logging.getLogger(__name__)
 
 websites = Api("example.com/v1", "Website")
 owned = metadata_watcher(Api("apps/v1", "Deployment"), Config()).default_backoff().touched_objects()
@@ -18,7 +23,7 @@ def neighbours(theme: Object) -> list[ObjectRef]:
 
 
 def reconcile(website: Object, context: None) -> Action:
-    print("reconciling", website.name)
+    logger.info("reconciling %s", website.name)
     return Action.await_change()
 
 

@@ -3,7 +3,12 @@
 This mapper needs labels only, so a metadata watch is enough.
 """
 
+import logging
+
 from kubewatch import Action, Api, Config, Controller, Object, ObjectRef, PartialObjectMeta, metadata_watcher
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")  # one line at a time, of all threads
+logger = logging.getLogger(__name__)
 
 websites = Api("example.com/v1", "Website")
 daemons = metadata_watcher(Api("apps/v1", "DaemonSet"), Config()).default_backoff().touched_objects()
@@ -15,7 +20,7 @@ def mapper(daemon: PartialObjectMeta) -> ObjectRef | None:
 
 
 def reconcile(website: Object, context: None) -> Action:
-    print("reconciling", website.name)
+    logger.info("reconciling %s", website.name)
     return Action.await_change()
 
 
