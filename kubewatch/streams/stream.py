@@ -10,7 +10,6 @@ import copy
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from kubewatch import backoffs
@@ -165,9 +164,7 @@ class Stream(Iterator[X], Generic[X]):
     def __enter__(self: S) -> S:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def until(self: S, seconds: float) -> S:
