@@ -124,12 +124,13 @@ def _single(number: int, kind: str, value: Any) -> bytes:
 def field(number: int, value: int | bytes | str) -> bytes:
     """A field with its tag: numbers as varints, the rest with its length."""
     if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
+        return varint(number << 3) + varint(value)
     data = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
+    return varint(number << 3 | 2) + varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number, seven bits a byte, the lowest first; a negative one as 64 bits."""
     value &= 0xFFFF_FFFF_FFFF_FFFF
     encoded = bytearray()
     while value > 0x7F:
