@@ -112,8 +112,8 @@ class Body:
 
     >>> head, _ = parse_head(b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
     >>> body = Body(head, "GET")
-    >>> body.feed(b"5\\r\\nhello\\r\\n"), body.feed(b"0\\r\\n\\r\\n"), body.done
-    (b'hello', b'', True)
+    >>> body.pieces(b"5\\r\\nhello\\r\\n"), body.pieces(b"0\\r\\n\\r\\n"), body.done
+    ([(b'5\\r\\nhello\\r\\n', 3, 8)], [], True)
     """
 
     def __init__(self, head: Head, method: str) -> None:
@@ -142,10 +142,6 @@ class Body:
             return spans
         data = self._gunzip.feed(joined(spans))
         return [(data, 0, len(data))] if data else []
-
-    def feed(self, data: bytes) -> bytes:
-        """The part of the body that `data` brings, maybe empty; raises BadResponse."""
-        return joined(self.pieces(data))
 
     def finish(self) -> None:
         """Say that the connection ended; raises Truncated when the body was not complete."""

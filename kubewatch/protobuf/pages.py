@@ -106,13 +106,6 @@ class ArrivingMessages:
         return at
 
 
-def decode_protobuf_page(body: bytes) -> Page:
-    """One page of a list; raises `msgspec.DecodeError` where the bytes are none."""
-    arriving = ArrivingMessages()
-    arriving.feed(body)
-    return arriving.page()
-
-
 def _field(text: bytes, at: int) -> tuple[int, int, int] | None:
     """The field that begins at `at`: its number, where its value begins and ends; None if it is not there that far."""
     tag, at = _read_varint(text, at)

@@ -89,9 +89,9 @@ def test_finding_the_chunks_of_a_block_costs_few_calls_an_event() -> None:
 
     def feed() -> None:
         for data in received:
-            body.feed(data)
+            body.pieces(data)
 
-    assert calls(feed) / len(events) <= 3.5  # 2.75
+    assert calls(feed) / len(events) <= 3.5  # 2.63
 
 
 def test_cutting_an_object_out_of_a_page_costs_few_calls() -> None:

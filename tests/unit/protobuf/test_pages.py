@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubewatch import pages
-from kubewatch.pages import Odd, decode_page
+from kubewatch.pages import Odd, Page, decode_page
 from kubewatch.protobuf.objects import decode_protobuf
-from kubewatch.protobuf.pages import ArrivingMessages, decode_protobuf_page
+from kubewatch.protobuf.pages import ArrivingMessages
 from kubewatch.protobuf.values import names, to_json
 from kubewatch.turns import TURN
 from tests.unit.testing.apiserver.protobuf_encoder import envelope, field, varint
@@ -26,7 +26,10 @@ from .test_frames import cut
 WEB = {"name": "web", "resourceVersion": "7"}
 
 
-read = decode_protobuf_page
+def read(body: bytes) -> Page:
+    arriving = ArrivingMessages()
+    arriving.feed(body)
+    return arriving.page()
 
 
 @given(st.lists(encoded.metadata, max_size=3), st.sampled_from([None, 0, 300]))

@@ -16,17 +16,17 @@ from kubewatch.errors import WatchError
 from kubewatch.pages import decode_page
 from kubewatch.protobuf.frames import LONGEST, Frames
 from kubewatch.protobuf.objects import or_protobuf
-from kubewatch.protobuf.pages import decode_protobuf_page
 from tests.unit.stub_source import OutOfScript, Run, StubSource, line, status
 from tests.unit.testing.apiserver.protobuf_encoder import envelope
 
 from . import encoded
 from .encoded import enveloped, frame, partial, protobuf_list
 from .test_frames import cut
+from .test_pages import read
 
 END = {"k8s.io/initial-events-end": "true"}
 EITHER = or_protobuf(decode_partial)
-EMPTY = decode_protobuf_page(protobuf_list(version="9"))
+EMPTY = read(protobuf_list(version="9"))
 
 Happening = tuple[str, Any]  # the type of a frame; the metadata in it, or the code of an error, or None for rubbish
 
@@ -50,7 +50,7 @@ def json_source(first: Sequence[Any], watches: Sequence[Sequence[Happening]], pl
 
 
 def protobuf_source(first: Sequence[Any], watches: Sequence[Sequence[Happening]], places: list[int]) -> StubSource[Any]:
-    pages = [decode_protobuf_page(protobuf_list(*first, version="9")) for _ in range(9)]
+    pages = [read(protobuf_list(*first, version="9")) for _ in range(9)]
     return StubSource(pages, _cut(watches, in_protobuf, places), decode=EITHER, frames=Frames)
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from kubewatch.pages import Odd
 from kubewatch.protobuf.frames import Frames
 from kubewatch.protobuf.objects import decode_protobuf
-from kubewatch.protobuf.pages import decode_protobuf_page
 from kubewatch.protobuf.values import to_json
 from kubewatch.testing.apiserver.protobuf_answers import in_protobuf
 from kubewatch.testing.apiserver.status import expired
 from kubewatch.testing.apiserver.wire import Response, Stream
 from tests.unit.protobuf import encoded
 from tests.unit.protobuf.encoded import partial
+from tests.unit.protobuf.test_pages import read
 
 
 def frames_of(*lines: bytes) -> list[bytes]:
@@ -47,7 +47,7 @@ def test_a_list_says_the_same(metas: list[Any]) -> None:
     body = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": head}
     answer = in_protobuf(Response(200, msgspec.json.encode(body | {"items": [partial(meta) for meta in metas]})))
     assert isinstance(answer, Response)
-    page = decode_protobuf_page(answer.body)
+    page = read(answer.body)
     assert (page.resource_version, page.continue_, page.remaining) == ("9", "more", 0)
     assert [msgspec.json.decode(to_json(raw)) for raw in page.items] == [partial(meta) for meta in metas]
 
@@ -70,6 +70,6 @@ def test_a_spoilt_item_of_a_list_comes_as_a_message_that_is_none_between_others(
     body = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "9"}}
     answer = in_protobuf(Response(200, msgspec.json.encode(body | {"items": items})))
     assert isinstance(answer, Response)
-    first, odd, last = decode_protobuf_page(answer.body).decoded(decode_protobuf, "v1", "Pod")
+    first, odd, last = read(answer.body).decoded(decode_protobuf, "v1", "Pod")
     assert first == last
     assert isinstance(odd, Odd)
