@@ -6,7 +6,6 @@ import contextlib
 import gc
 import gzip
 import json
-import os
 import signal
 import socket
 import threading
@@ -22,6 +21,7 @@ from kubewatch.errors import ApiError, IdleTimeout, Unreachable
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.stop import Stop
 from kubewatch.transport import Session, WatchBody
+from tests.open_files import counts_open_files, open_files
 
 from .peer import CHUNKED, PKI, Peer, answer, chunk, configuration, reset, server_tls, until_gone
 
@@ -846,11 +846,7 @@ def test_ctrl_c_ends_a_silent_watch_at_once_and_closes_its_connection() -> None:
         assert gone.wait(5.0)
 
 
-def open_fds() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files by /proc, which this system has not")
+@counts_open_files
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_two_hundred_watches_leave_no_socket_and_no_thread(tls: bool) -> None:
     """Pain 14: memory, threads and sockets grew with every watch."""
@@ -880,13 +876,13 @@ def test_two_hundred_watches_leave_no_socket_and_no_thread(tls: bool) -> None:
         cycle(0)
         settle(peer, 1)
         gc.collect()  # what earlier tests left
-        files, threads = open_fds(), threading.active_count()
+        files, threads = open_files(), set(threading.enumerate())
         for number in range(200):
             cycle(number)
         gc.collect()
         settle(peer, 201)
-        assert open_fds() <= files  # fewer, where something of before was closed meanwhile
-        assert threading.active_count() <= threads
+        assert open_files() - files == set()  # and less is fine: something that earlier tests left
+        assert set(threading.enumerate()) == threads
 
 
 def settle(peer: Peer, connections: int) -> None:

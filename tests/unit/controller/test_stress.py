@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from kubewatch.controller import Action, Controller
 from kubewatch.objects import Object
 from kubewatch.testing import FakeClock
+from tests.open_files import counts_open_files, open_files
 from tests.unit.stored import pod
 
 from .harness import Feed
@@ -20,11 +17,7 @@ from .harness import Feed
 OBJECTS, CHANGES, WORKERS = 5_000, 20_000, 32
 
 
-def files() -> set[str]:
-    return {os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts files as Linux shows them")
+@counts_open_files
 def test_every_object_is_seen_in_its_last_version_and_never_by_two_at_once() -> None:
     dice = random.Random(7)
     feed, clock = Feed(), FakeClock(flowing=True)
@@ -56,7 +49,7 @@ def test_every_object_is_seen_in_its_last_version_and_never_by_two_at_once() -> 
             feed.apply(pod(name, version=versions[name]))
         feed.end()
 
-    threads, open_files = set(threading.enumerate()), files()
+    threads, files = set(threading.enumerate()), open_files()
     changer = threading.Thread(target=change)
     changer.start()
     controller = Controller.for_stream(feed.reflected(), feed.reader)
@@ -72,4 +65,4 @@ def test_every_object_is_seen_in_its_last_version_and_never_by_two_at_once() -> 
     assert stats.retries <= stats.failures
     assert (stats.running, stats.depth, stats.waiting, stats.unread) == (0, 0, 0, 0)
     assert set(threading.enumerate()) - {changer} == threads
-    assert files() == open_files
+    assert open_files() - files == set()
