@@ -10,8 +10,9 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
@@ -20,6 +21,8 @@ from kubewatch import Api
 from kubewatch.client import Client
 from kubewatch.testing import ApiServer, EnvTest
 from kubewatch.testing.apiserver.faults import Fault
+
+T = TypeVar("T")
 
 SOON = 60.0  # seconds; far more than anything here takes
 
@@ -110,6 +113,15 @@ def run(kubeconfig: Path | None, *argv: str) -> tuple[int, str, str]:
     with Command(kubeconfig, *argv) as command:
         out, err = command.process.communicate(timeout=SOON)
         return command.process.returncode, out.decode(), err.decode()
+
+
+def in_time(run: Callable[[str], T], late: Callable[[T], bool]) -> T:
+    """What comes of `run` with the first `--for` that is long enough for an answer: a busy machine takes its time."""
+    for given in ("1s", "4s", "16s"):
+        outcome = run(given)
+        if not late(outcome):
+            break
+    return outcome
 
 
 @pytest.fixture
@@ -253,24 +265,27 @@ def test_events_are_shown_as_they_come(kubeconfig: Path, maps: Api[Any], namespa
 
 def test_a_watch_ends_by_itself_when_told_for_how_long(kubeconfig: Path, maps: Api[Any], namespace: str) -> None:
     make(maps, "a")
-    status, out, err = run(kubeconfig, "watch", "cm", "-n", namespace, *MINE, "-o", "name", "--for", "2s")
-    assert (status, out, err) == (0, "configmap/a\n", "")
+    argv = ("watch", "cm", "-n", namespace, *MINE, "-o", "name", "--for")
+    outcome = in_time(lambda given: run(kubeconfig, *argv, given), late=lambda outcome: "in time" in outcome[2])
+    assert outcome == (0, "configmap/a\n", "")
 
 
 @pytest.mark.parametrize(
-    ("path", "fault", "given", "why"),
+    ("path", "fault", "why"),
     [
-        ("/api/v1", Fault.silent(), "500ms", "the server has not answered"),
-        ("/api/v1/*", Fault.silent(), "500ms", "the server has not answered"),
-        ("/api/v1/*", Fault.status(503), "3s", "503"),  # time for an answer on a busy machine
+        ("/api/v1", Fault.silent(), "the server has not answered"),
+        ("/api/v1/*", Fault.silent(), "the server has not answered"),
+        ("/api/v1/*", Fault.status(503), "503"),
     ],
 )
 def test_a_watch_that_ends_before_it_has_a_list_says_so(
-    embedded: tuple[ApiServer, Path], path: str, fault: Any, given: str, why: str
+    embedded: tuple[ApiServer, Path], path: str, fault: Any, why: str
 ) -> None:
     server, kubeconfig = embedded
     server.faults.add(fault, path=path, times=None)
-    status, out, err = run(kubeconfig, "watch", "configmaps", "--for", given)
+    status, out, err = in_time(
+        lambda given: run(kubeconfig, "watch", "configmaps", "--for", given), late=lambda outcome: why not in outcome[2]
+    )
     server.faults.clear()
     assert (status, out) == (1, "")
     last = err.splitlines()[-1]
@@ -300,7 +315,7 @@ def test_a_watch_ends_quietly_with_its_reader_though_nothing_happens(
         assert command.err.rest() == ""
 
 
-@pytest.mark.parametrize("command", ["get namespaces", "watch namespaces --for 1s -o table"])
+@pytest.mark.parametrize("command", ["get namespaces", "watch namespaces -o table --for"])
 @pytest.mark.parametrize(
     ("redirection", "status", "says"),
     [(">&-", 0, ""), ("2>&-", 0, ""), ("<&- >&- 2>&-", 0, ""), (">/dev/full", 1, "No space left on device\n")],
@@ -308,16 +323,24 @@ def test_a_watch_ends_quietly_with_its_reader_though_nothing_happens(
 def test_output_that_cannot_be_written_ends_it_without_a_traceback(
     embedded: tuple[ApiServer, Path], command: str, redirection: str, status: int, says: str
 ) -> None:
-    done = subprocess.run(
-        ["sh", "-c", f"exec {sys.executable} -m kubewatch {command} {redirection}"],
-        env={**os.environ, "KUBECONFIG": str(embedded[1])},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        timeout=SOON,
-        check=False,
-    )
-    said = done.stderr.decode()
-    assert (done.returncode, said.count("\n"), said.endswith(says)) == (status, bool(says), True)
+    watches = command.startswith("watch")
+
+    def run(given: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", f"exec {sys.executable} -m kubewatch {command} {given if watches else ''} {redirection}"],
+            env={**os.environ, "KUBECONFIG": str(embedded[1])},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=SOON,
+            check=False,
+        )
+        return done.returncode, done.stderr.decode()
+
+    def late(outcome: tuple[int, str]) -> bool:
+        return watches and outcome[0] == 1 and ("in time" in outcome[1] or "2>&-" in redirection)
+
+    ended, said = in_time(run, late)
+    assert (ended, said.count("\n"), said.endswith(says)) == (status, bool(says), True)
 
 
 @pytest.mark.parametrize("argv", [("get", "namespaces"), ("--help",)], ids=" ".join)
