@@ -158,7 +158,7 @@ def _socket(task: Task, address: str) -> None:
         measurement.ready()
         sock.sendall(f"GET {_watch_path(task)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
         view, size, left = memoryview(buffer), 0, task.events
-        while left:
+        while left > 0:  # the live changes may come along with the last of them
             view[:KEPT] = view[size : size + KEPT]  # a mark may have been cut in two
             size = sock.recv_into(view[KEPT:])
             left -= buffer.count(MARK, 0, KEPT + size)

@@ -25,7 +25,7 @@ SIZE = Size(25, 40)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Replay]:
-    with Replay(*SIZE, live=3, rate=1000) as replay:
+    with Replay(*SIZE, live=3, rate=1e9) as replay:  # so that live changes come along with those before them
         yield replay
 
 
