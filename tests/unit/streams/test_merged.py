@@ -56,7 +56,8 @@ class Quiet:
 @pytest.fixture(autouse=True)
 def _no_thread_outlives_its_merge() -> Iterator[None]:
     yield
-    gc.collect()
+    if pumps():
+        gc.collect()  # a merge that was dropped may hang in a cycle
     for thread in pumps():
         thread.join(PATIENCE)
     assert pumps() == []
