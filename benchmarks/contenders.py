@@ -52,6 +52,10 @@ def _bounds() -> Sequence[str]:
     return sys.executable, "-m", "benchmarks.clients.bounds"
 
 
+def _floor() -> Sequence[str]:
+    return sys.executable, "-m", "benchmarks.clients.floor"
+
+
 def _kube_rs() -> Sequence[str]:
     return (kube_rs(),)
 
@@ -85,10 +89,13 @@ OURS = [
     Contender("kubewatch metadata, managedFields pruned", _ours, "metadata-pruned"),
 ]
 
+FLOOR = "the least in Python"
+
 BOUNDS = [
     Contender("receive only, socket", _bounds, "socket"),
     Contender("receive only, http.client", _bounds, "receive"),
     Contender("msgspec prototype", _bounds, "prototype"),
+    Contender(FLOOR, _floor, "typed"),
 ]
 
 PEERS = [

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .chart import chart
+from .contenders import FLOOR
 from .real import Real
 from .results import Results
 from .rounds import Figure, Outcome
@@ -64,13 +65,14 @@ def clients_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def targets_table(rows: Sequence[Target]) -> str:
-    """Each target, what was measured, and whether it is met."""
-    lines = ["| target | limit | measured | met |", "|---|---|---|---|"]
+    """Each target, what was measured, whether it is met, and what the least in Python would reach."""
+    lines = [f"| target | limit | measured | met | {FLOOR} |", "|---|---|---|---|---|"]
     for row in rows:
         measured = "not measured" if row.measured is None else f"{_number(row.measured)}{row.unit}"
         verdict = {True: "yes", False: "**no**", None: "–"}[row.met]
         limit = f"{'at most' if row.at_most else 'at least'} {_number(row.limit)}{row.unit}"
-        lines.append(f"| {row.text} | {limit} | {measured} | {verdict} |")
+        floor = "" if row.floor is None else f"{_number(row.floor)}{row.unit}"
+        lines.append(f"| {row.text} | {limit} | {measured} | {verdict} | {floor} |")
     return "\n".join(lines)
 
 
@@ -112,13 +114,16 @@ def hot_path_table(results: Results) -> str:
     watch["what is left of a whole run"] = 1e6 / ours.watched.median - sum(watch.values())
     page["watcher, stream, store, and memory that is kept"] = 1e6 / ours.listed.median - sum(page.values())
     tables = f"{_layers('a change, by watch', watch)}\n\n{_layers('an object, by paged list', page)}"
-    return f"{tables}\n\n{_bound({system: watch[system]} | bounds, results.client('kube-rs'))}"
+    bound = _bound({system: watch[system]} | bounds, results.client(FLOOR), results.client("kube-rs"))
+    return f"{tables}\n\n{bound}"
 
 
-def _bound(bounds: Mapping[str, float], kube_rs: Outcome | None) -> str:
+def _bound(bounds: Mapping[str, float], floor: Outcome | None, kube_rs: Outcome | None) -> str:
     """What a change cannot cost less than, and what the highest of the targets would have it cost."""
     parts = ", ".join(f"{name} {_number(cost)} µs" for name, cost in bounds.items())
     text = f"The bounds beneath, each measured by itself: {parts}; together {_number(sum(bounds.values()))} µs."
+    if floor is not None:
+        text += f" In a whole run, {FLOOR} takes {_number(1e6 / floor.watched.median)} µs."
     if kube_rs is not None:
         eighth = 1e6 / kube_rs.watched.median / 8
         text += f" Eight times kube-rs would be {_number(eighth)} µs for all of it."

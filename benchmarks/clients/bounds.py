@@ -83,16 +83,30 @@ def main() -> None:
     """Measure one of the three."""
     forms: dict[str, Callable[[Task, str], None]] = {"socket": _socket, "receive": _receive, "prototype": _prototype}
     task = parse_task(list(forms))
+    forms[task.form](task, address_of(task))
+
+
+def address_of(task: Task) -> str:
+    """Host and port of the server."""
     cluster = json.loads(Path(task.kubeconfig).read_text())["clusters"][0]["cluster"]
-    forms[task.form](task, urlsplit(cluster["server"]).netloc)
+    url: str = cluster["server"]
+    return urlsplit(url).netloc
 
 
-def _list_path(continue_: str) -> str:
+def list_path(continue_: str) -> str:
+    """Where the list, or its next page, is asked for."""
     return f"/api/v1/pods?limit={PAGE}" + (f"&continue={continue_}" if continue_ else "")
 
 
-def _watch_path(task: Task) -> str:
+def watch_path(task: Task) -> str:
+    """Where the watch that follows the list is asked for."""
     return f"/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion={task.objects}"
+
+
+def continue_in(page: bytes) -> str | None:
+    """The token of the next page, which stands at the head of this one; None on the last."""
+    found = _continue(page, 0, 2000)
+    return found[1].decode() if found else None
 
 
 def _get(connection: HTTPConnection, path: str) -> HTTPResponse:
@@ -106,11 +120,10 @@ def _receive(task: Task, address: str) -> None:
     measurement = Measurement(task, "receive only", "")
     token: str | None = ""
     while token is not None:
-        body = _get(connection, _list_path(token)).read()
-        found = _continue(body, 0, 1000)
-        token = found[1].decode() if found else None
+        body = _get(connection, list_path(token)).read()
+        token = continue_in(body)
     measurement.ready()
-    response, left = _get(connection, _watch_path(task)), task.events
+    response, left = _get(connection, watch_path(task)), task.events
     while left:
         if response.read1(BLOCK).endswith(b"\n"):
             left -= 1
@@ -124,14 +137,14 @@ def _prototype(task: Task, address: str) -> None:
     measurement = Measurement(task, "msgspec prototype", msgspec.__version__)
     token, more = "", True
     while more:
-        page = _page(_get(connection, _list_path(token)).read())
+        page = _page(_get(connection, list_path(token)).read())
         for item in page.items:
             raw = bytes(item)
             meta = _head(raw).metadata
             stored[meta.namespace, meta.name] = meta, raw
         token, more = page.metadata.continue_, bool(page.metadata.continue_)
     measurement.ready()
-    response = _get(connection, _watch_path(task))
+    response = _get(connection, watch_path(task))
     for _ in range(task.events):
         frame = _frame(response.readline())
         raw = bytes(frame.object)
@@ -147,16 +160,15 @@ def _socket(task: Task, address: str) -> None:
         token: str | None = ""
         buffer = bytearray(BLOCK)
         while token is not None:
-            sock.sendall(f"GET {_list_path(token)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+            sock.sendall(f"GET {list_path(token)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
             head = tail = b""
             while tail != END:
                 size = sock.recv_into(buffer)
                 head = head if len(head) > 2000 else head + buffer[:size]
                 tail = (tail + buffer[max(0, size - len(END)) : size])[-len(END) :]
-            found = _continue(head, 0, 2000)
-            token = found[1].decode() if found else None
+            token = continue_in(head)
         measurement.ready()
-        sock.sendall(f"GET {_watch_path(task)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        sock.sendall(f"GET {watch_path(task)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
         view, size, left = memoryview(buffer), 0, task.events
         while left > 0:  # the live changes may come along with the last of them
             view[:KEPT] = view[size : size + KEPT]  # a mark may have been cut in two

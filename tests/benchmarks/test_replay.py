@@ -75,7 +75,11 @@ def test_changes_follow_the_list_without_a_gap_and_then_live_ones(server: Replay
 
 @pytest.mark.parametrize(
     ("module", "form"),
-    [*(("ours", form) for form in FORMS), *(("bounds", form) for form in ("socket", "receive", "prototype"))],
+    [
+        *(("ours", form) for form in FORMS),
+        *(("bounds", form) for form in ("socket", "receive", "prototype")),
+        ("floor", "typed"),
+    ],
 )
 def test_a_client_gets_to_its_end_and_tells_what_it_cost(server: Replay, module: str, form: str) -> None:
     command = [sys.executable, "-m", f"benchmarks.clients.{module}", "--kubeconfig", server.kubeconfig()]
