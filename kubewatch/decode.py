@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -41,16 +42,17 @@ def _head(raw: bytes) -> _Head:
     head = _whole_head(raw)
     meta = head.metadata
     labels, annotations, owners = meta.own_labels, meta.own_annotations, meta.own_owners
-    if labels is not None and memoryview(labels)[0] != _BRACE:
+    if labels is not None and _first(labels) != _BRACE:
         _expect_null(labels, "object", "labels")
-    if annotations is not None and memoryview(annotations)[0] != _BRACE:
+    if annotations is not None and _first(annotations) != _BRACE:
         _expect_null(annotations, "object", "annotations")
-    if owners is not None and memoryview(owners)[0] != _BRACKET:
+    if owners is not None and _first(owners) != _BRACKET:
         _expect_null(owners, "array", "ownerReferences")
     return head
 
 
-_BRACE, _BRACKET = b"{["
+_first = Struct("c").unpack_from
+_BRACE, _BRACKET = (b"{",), (b"[",)
 
 
 def _expect_null(raw: msgspec.Raw, what: str, name: str) -> None:
@@ -65,10 +67,13 @@ def decode_object(raw: bytes, api_version: str = "", kind: str = "") -> Object:
     2
     """
     head = _head(raw)
+    told_version, told_kind = head.api_version, head.kind
     # The texts that were given, where they are the same, as one text serves all objects then.
-    if head.api_version not in ("", api_version):
-        api_version = head.api_version
-    return Object(raw, head.metadata, api_version, kind if head.kind in ("", kind) else head.kind)
+    if told_version and told_version != api_version:
+        api_version = told_version
+    if told_kind and told_kind != kind:
+        kind = told_kind
+    return Object(raw, head.metadata, api_version, kind)
 
 
 def decode_partial(raw: bytes, api_version: str = "", kind: str = "") -> PartialObjectMeta:

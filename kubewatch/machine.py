@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from .config import Config
@@ -120,6 +120,13 @@ class Machine(Generic[T]):
     def reading(self) -> bool:
         """Whether to go on reading the watch that was accepted last."""
         return self.state is State.WATCHING or self.state is State.INITIAL_WATCH
+
+    @property
+    def shortcut(self) -> Mapping[str, Callable[[T], Event[T]]]:
+        """What frames that tell of an object become, by their type, until `line` was called again; others are its."""
+        if self.state is State.WATCHING:
+            return LIVE
+        return INITIAL if self.state is State.INITIAL_WATCH and not self.deleted else {}
 
     # What came of a list
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from .config import Config
 from .errors import ApiError, AuthError, IdleTimeout, StaleAfterFork, Unreachable, WatchError
 from .events import Event
 from .lines import Lines
-from .machine import INITIAL, LIVE, Machine, State
+from .machine import Machine, State
 from .objects import Object, PartialObjectMeta
 from .params import ListParams, WatchParams
 from .source import MetadataSource, Session, Source, WatchBody, named
@@ -145,10 +145,11 @@ def _follow(
     such an event, is the machine's. Both ways come to the same, as a test of random streams proves.
     """
     decode, api_version, kind, clock = machine.decode, source.api_version, source.kind, vitals.clock
-    watching, initial, opened, fruitful = State.WATCHING, State.INITIAL_WATCH, clock(), False
+    watching, opened, fruitful = State.WATCHING, clock(), False
     lines: Lines = getattr(body, "frames", Lines)()  # or what does the same with frames in protobuf
     decode_frame, received = lines.decode, map(lines.feed, _pieces(body))
     failure: Exception | None = None
+    events, live = machine.shortcut, machine.state is watching
     while not stop.stopped:
         try:
             found = next(received, None)
@@ -158,16 +159,13 @@ def _follow(
             break
         now = clock()
         for text, start, end in found:
-            version = ""
-            live = machine.state is watching
-            if live or (machine.state is initial and not machine.deleted):
-                try:
-                    type_, raw = decode_frame(text, start, end)
-                    event: Any = (LIVE if live else INITIAL)[type_]
-                    obj = decode(raw, api_version, kind)
-                    version = obj.metadata.resource_version if isinstance(obj, Object) else version_of(obj, raw)
-                except Exception:
-                    version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
+            try:
+                type_, raw = decode_frame(text, start, end)
+                event = events[type_]
+                obj = decode(raw, api_version, kind)
+                version = obj.metadata.resource_version if isinstance(obj, Object) else version_of(obj, raw)
+            except Exception:
+                version = ""  # nothing is lost: the machine looks at the line again, and says what is odd
             if version:
                 vitals.heard_at = now
                 vitals.failing = False
@@ -189,7 +187,8 @@ def _follow(
                     return
             if not machine.reading:
                 return
-            if machine.state is watching:
+            events, live = machine.shortcut, machine.state is watching
+            if live:
                 vitals.resource_version = machine.version
             body.idle_timeout = machine.idle_timeout
     if stop.stopped:

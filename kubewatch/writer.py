@@ -56,7 +56,13 @@ class Writer(Generic[T]):
             if self._store._wanted:
                 self._build_indexes()
             if isinstance(event, Apply):
-                self._put_live(event.object)
+                obj = event.object
+                key = key_of(obj)
+                self._store._table.put(key, obj)
+                draft = self._draft
+                if draft is not None:
+                    draft.put(key, obj)
+                    self._live.add(key)
             elif isinstance(event, InitApply):
                 self._put_listed(event.object)
             elif isinstance(event, Delete):
@@ -82,14 +88,6 @@ class Writer(Generic[T]):
 
     def __reduce__(self) -> Any:
         raise TypeError("a Writer belongs to one process: make a store in the other process")
-
-    def _put_live(self, obj: T) -> None:
-        key = key_of(obj)
-        self._store._table.put(key, obj)
-        draft = self._draft
-        if draft is not None:
-            draft.put(key, obj)
-            self._live.add(key)
 
     def _remove_live(self, obj: T) -> None:
         key = key_of(obj)
