@@ -15,6 +15,7 @@ import yaml
 
 from kubewatch import Api, Client
 from kubewatch.testing import ApiServer, Fault
+from tests.serving import PATIENCE as STARTING
 from tests.serving import Served, gunicorn, served
 
 from .browsing import PATIENCE, contrast, wait_for
@@ -71,7 +72,7 @@ def site(kube: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "FLASK_DASHBOARD_STREAMS": str(STREAMS),
     }
     with gunicorn("dashboard:create_app()", cwd=DASHBOARD, env=env) as server:
-        assert kube.wait_for_watches(4), "two kinds, two workers"
+        assert kube.wait_for_watches(4, timeout=STARTING), "two kinds, two workers"
         yield server
         assert server.stop() == 0
     assert kube.wait_for_watches(0)
@@ -141,6 +142,7 @@ def test_rows_go_on_changing_after_the_server_drops_every_watch(page: Page, kube
     kube.objects.create(pod("dropped-1"))
     kube.objects.create(pod("dropped-2"))
     row(page, "dropped-2").wait_for()
+    assert kube.wait_for_watches(4), "those of the worker that does not serve this page"
     assert kube.faults.drop_watches() == 4
     kube.objects.create(pod("dropped-3"))
     set_status(kube, "dropped-1", "Error")
@@ -168,6 +170,7 @@ def test_a_label_that_is_a_script_is_shown_as_text(page: Page, kube: ApiServer) 
     evil["metadata"]["labels"] = {"evil": SCRIPT}
     evil["spec"]["nodeName"] = SCRIPT
     line = json.dumps({"type": "MODIFIED", "object": evil}).encode()
+    assert kube.wait_for_watches(2, kind="pods"), "also the other worker's, which may still be listing"
     assert kube.faults.now(Fault.line(line + b"\n"), kind="pods") == 2
     row(page, "evil").get_by_text(f"evil={SCRIPT}", exact=True).wait_for()
     assert row(page, "evil").locator("td").all_inner_texts()[6] == SCRIPT
@@ -261,7 +264,7 @@ def test_a_page_that_lost_its_server_catches_up_by_itself(page: Page, site: Serv
     row(page, "lost-2").wait_for()
     row(page, "lost-1").wait_for(state="detached")
     wait_for(page, "#status", "Live")
-    assert kube.wait_for_watches(4)
+    assert kube.wait_for_watches(4, timeout=STARTING)
 
 
 def test_a_reader_who_goes_away_makes_room_for_another(site: Served) -> None:

@@ -98,7 +98,7 @@ def test_no_right_in_rbac_yaml_is_unused(kube_api: ApiServer, tmp_path: Path) ->
     kube_api.objects.create(website("home"))
     with running(OPERATOR, server=kube_api, tmp_path=tmp_path, by=signal.SIGTERM, exit_code=0) as example:
         example.read_until("reconciled")
-        kube_api.wait_for_watches(3)
+        assert kube_api.wait_for_watches(3)
     used = {
         (f"{request.kind.lower()}s{'/status' * request.path.endswith('/status')}", request.verb)
         for request in kube_api.requests

@@ -14,7 +14,7 @@ import pytest
 from kubewatch import UnknownKind
 from kubewatch.testing import ApiServer, Fault
 from tests.examples.websites import install
-from tests.serving import Served, gunicorn, served
+from tests.serving import PATIENCE, Served, gunicorn, served
 
 pytest.importorskip("django", reason="the extra kubewatch[django] is not installed")
 
@@ -184,7 +184,7 @@ def test_each_preloaded_worker_watches_once_it_reads_and_the_master_never(
         assert not kube_api.watches, "nobody read"
         while sum(processes(server, 2).values()) < 2:
             assert server.get("/names") == (200, "colours")
-        assert kube_api.wait_for_watches(2)
+        assert kube_api.wait_for_watches(2, timeout=PATIENCE)
         kube_api.objects.create(config_map("sizes"))
         kube_api.faults.drop_watches()
         while server.get("/names") != (200, "colours sizes"):
@@ -201,7 +201,7 @@ def test_a_hook_has_each_worker_watch_before_its_first_request(
         "def post_worker_init(worker):\n    from kubewatch.contrib.django import stores\n\n    stores.start()\n"
     )
     with gunicorn(APP, "--preload", "--workers", "2", "--config", str(hook), cwd=ROOT, env=env) as server:
-        assert kube_api.wait_for_watches(2)
+        assert kube_api.wait_for_watches(2, timeout=PATIENCE)
         assert server.get("/names") == (200, "colours")
         assert server.stop() == 0
     assert kube_api.wait_for_watches(0)
@@ -223,7 +223,7 @@ def test_of_runserver_only_the_reloader_s_child_watches_also_after_a_reload(
             server.matches(STARTING, starts)
             assert server.get("/names") == (200, "colours")
             children |= processes(server, 1).keys()
-            assert kube_api.wait_for_watches(1)
+            assert kube_api.wait_for_watches(1, timeout=PATIENCE)
             for attempt in range(3):  # as the reloader may not have looked at the file before it changed
                 changed.write_text(f"attempt = {attempt}\n" * starts)
                 if starts == 2 or server.came(STARTING, 2, seconds=10.0):

@@ -17,7 +17,7 @@ import pytest
 
 from kubewatch import Api, UnknownKind
 from kubewatch.testing import ApiServer, Fault
-from tests.serving import Served, gunicorn, served
+from tests.serving import PATIENCE, Served, gunicorn, served
 
 flask = pytest.importorskip("flask", reason="the extra kubewatch[flask] is not installed")
 
@@ -204,7 +204,7 @@ def workers(cluster: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Two preloaded workers with the hook, each of which watches, before any request."""
     env = {"KUBECONFIG": cluster.kubeconfig(tmp_path_factory.mktemp("workers") / "kubeconfig")}
     with gunicorn(APP, *HOOKED, *TWO_WORKERS, cwd=HERE, env=env) as server:
-        assert cluster.wait_for_watches(2)
+        assert cluster.wait_for_watches(2, timeout=PATIENCE)
         yield server
         assert server.stop() == 0
     assert cluster.wait_for_watches(0)
@@ -229,7 +229,7 @@ def test_a_worker_that_is_not_preloaded_and_has_no_hook_watches_from_its_first_r
     with gunicorn(APP, "--workers", "1", "--threads", "2", cwd=HERE, env=env) as server:
         server.matches("Booting worker")
         assert server.get("/names") == (200, "colours")
-        assert kube_api.wait_for_watches(1)
+        assert kube_api.wait_for_watches(1, timeout=PATIENCE)
         assert server.stop() == 0
     assert kube_api.wait_for_watches(0)
 
@@ -242,7 +242,7 @@ def test_a_reload_ends_endless_responses_and_the_watches_of_old_workers(workers:
         assert answer.read() == b"ended\n"
     workers.matches("Booting worker", 4)
     assert set(workers.matches(r"Worker exiting \(pid: (\d+)\)", 2)) == {str(pid) for pid in old}
-    assert cluster.wait_for_watches(2)
+    assert cluster.wait_for_watches(2, timeout=PATIENCE)
     assert old.keys().isdisjoint(processes(workers, 2))
 
 
@@ -250,7 +250,8 @@ def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
     kube_api: ApiServer, env: dict[str, str]
 ) -> None:
     with gunicorn(APP, *HOOKED, *ONE_WORKER, cwd=HERE, env=env) as server:
-        assert kube_api.wait_for_watches(1), "a worker that is not up yet does not hear gunicorn's signals"
+        # A worker that is not up yet does not hear gunicorn's signals.
+        assert kube_api.wait_for_watches(1, timeout=PATIENCE)
         with server.open("/endless") as answer:
             assert answer.readline() == b"begun\n"
             server.process.send_signal(signal.SIGTERM)
@@ -260,7 +261,7 @@ def test_a_worker_that_was_told_to_end_does_not_wait_for_endless_responses(
 
 def test_workers_whose_master_has_died_end_their_endless_responses(kube_api: ApiServer, env: dict[str, str]) -> None:
     with gunicorn(APP, *HOOKED, *ONE_WORKER, cwd=HERE, env=env) as server:
-        assert kube_api.wait_for_watches(1)
+        assert kube_api.wait_for_watches(1, timeout=PATIENCE)
         with server.open("/endless") as answer:
             assert answer.readline() == b"begun\n"
             server.process.kill()
@@ -281,7 +282,7 @@ def test_of_the_reloader_only_the_child_watches_also_after_a_reload(
             server.matches("Debugger PIN", reloads + 1)
             children |= processes(server, 1).keys()
             assert server.get("/names") == (200, "colours")
-            assert kube_api.wait_for_watches(1)
+            assert kube_api.wait_for_watches(1, timeout=PATIENCE)
             (tmp_path / "shop.py").write_text((HERE / "shop.py").read_text() + "\n# changed\n")
         assert len(children | {server.process.pid}) == 3
     assert kube_api.wait_for_watches(0)
