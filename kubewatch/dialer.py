@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from .errors import InvalidInput, Unreachable
 from .stop import Stop
 
 if TYPE_CHECKING:
+    import socket
+
     from kubernetes.client.configuration import Configuration
 
 # Seconds for each address that the server's name has, and for all of it: name, addresses, proxy, TLS.
@@ -29,6 +30,8 @@ _DEPTH = 16
 
 def socket_options() -> list[tuple[int, int, int]]:
     """A dead peer is noticed after 60 s (30 + 3 * 10) also while nothing is sent, and small writes go out at once."""
+    import socket  # for whoever connects, not for all who import us
+
     options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     # Linux has the first, macOS the second; seconds, but for the last, which is milliseconds of unacknowledged writes.
     for names, value in (
@@ -133,6 +136,7 @@ class Dialer:
         return conn.sock
 
     def _reason(self, error: BaseException) -> str:
+        import socket
         import ssl  # here too: a server without TLS does without it
 
         causes = list(_causes(error))

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -57,6 +56,8 @@ class Resource(msgspec.Struct, frozen=True):
         >>> Resource("apps", "v1", "Deployment", "deployments", True).path("shop", "web", "status")
         '/apis/apps/v1/namespaces/shop/deployments/web/status'
         """
+        from urllib.parse import quote  # with all that it loads, for whoever makes a request
+
         parts = ["/apis" if self.group else "/api", self.api_version]
         if namespace is not None:
             parts += ["namespaces", quote(namespace, safe="")]

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +21,7 @@ from .errors import AuthError
 
 T = TypeVar("T")
 
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 # Seconds after which a token in a file is read again: the kubelet and other writers replace it long before it expires.
 TOKEN_FILE_LIFETIME = 60.0
@@ -64,7 +63,8 @@ def find() -> Place:
 def in_pod() -> Place:
     """The cluster that this pod runs in, as the pod's service account."""
     try:
-        return Place(SERVICE_ACCOUNT.joinpath("namespace").read_text().strip(), _load_service_account)
+        with open(_of_service_account("namespace"), encoding="utf-8") as file:
+            return Place(file.read().strip(), _load_service_account)
     except (OSError, UnicodeDecodeError) as error:
         raise AuthError(f"the pod's service account cannot be loaded: {error}") from error
 
@@ -77,11 +77,15 @@ def in_kubeconfig(paths: str | None = None, context: str | None = None) -> Place
     return Place(namespace, functools.partial(_with_loader, paths, found["name"], _load_context))
 
 
+def _of_service_account(name: str) -> str:
+    return os.path.join(SERVICE_ACCOUNT, name)
+
+
 def _load_service_account() -> Loaded:
     configuration = _new_configuration()
     official: Any = importlib.import_module("kubernetes.config.incluster_config")
     try:
-        loader = official.InClusterConfigLoader(str(SERVICE_ACCOUNT / "token"), str(SERVICE_ACCOUNT / "ca.crt"), False)
+        loader = official.InClusterConfigLoader(_of_service_account("token"), _of_service_account("ca.crt"), False)
         loader.load_and_set(configuration)
     except Exception as error:  # the official loader's own errors, and those of reading files
         raise AuthError(f"the pod's service account cannot be loaded: {error}") from error

@@ -7,7 +7,6 @@ https://docs.rs/kube-core/latest/kube_core/params/index.html
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -28,6 +27,8 @@ def encode_query(query: Iterable[tuple[str, str]]) -> str:
     >>> encode_query([("labelSelector", "app in (a, b)"), ("limit", "500")])
     'labelSelector=app+in+%28a%2C+b%29&limit=500'
     """
+    from urllib.parse import urlencode  # with all that it loads, for whoever makes a request
+
     return urlencode(list(query))
 
 

@@ -8,12 +8,15 @@ proxies and during the handshake, where closing the connection from another thre
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .gates import Latch
+
+if TYPE_CHECKING:
+    import socket
 
 # How often a wait looks at a foreign threading.Event, in seconds: half of the 100 ms in which a stop must work.
 FOLLOW_INTERVAL = 0.05
@@ -22,6 +25,10 @@ FOLLOW_INTERVAL = 0.05
 # Python's last look at signals and the system call that blocks is not seen before that call returns: Ctrl-C would wait
 # for data.
 SIGNAL_INTERVAL = 0.1
+
+# `socket.SHUT_RDWR`, the same on every system. Loading `socket` is left to who connects, and a signal handler, which
+# may call `stop`, is no place for it.
+SHUT_BOTH = 2
 
 
 def slice_of(seconds: float) -> float:
@@ -108,4 +115,4 @@ class Stop:
         if sock is not None:
             # Not connected any more, or let go by the reader at this moment: it needs no waking then.
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(SHUT_BOTH)

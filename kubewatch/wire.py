@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
 import time
 import weakref
 from collections.abc import Callable
@@ -57,6 +56,8 @@ class Wire:
         try:
             self._sock = dialer.connect(stop)
             if stop is not None:
+                import socket  # for whoever connects, not for all who import us
+
                 # By its number, as a socket with TLS cannot be duplicated.
                 with socket.socket(fileno=socket.dup(self._sock.fileno())) as plain:
                     stop.attach(plain)

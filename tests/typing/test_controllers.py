@@ -10,6 +10,7 @@ from .verdicts import verdicts
 
 SETTING = """
 import threading
+import kubewatch
 import msgspec
 from concurrent.futures import ProcessPoolExecutor
 from kubewatch import Api, Config, EventStream, Object, ObjectRef, ObjectStream, PartialObjectMeta, Program, Store
@@ -47,6 +48,7 @@ meta_reader: Store[PartialObjectMeta]
 RIGHT = {
     "Controller(pods)": "Controller[Object]",
     "Controller(webs, Config())": "Controller[Web]",
+    "kubewatch.Controller(webs)": "Controller[Web]",
     "Controller(pods.metadata())": "Controller[PartialObjectMeta]",
     "Controller.for_stream(objects, reader)": "Controller[Object]",
     "Controller.for_stream(metas, meta_reader)": "Controller[PartialObjectMeta]",
@@ -85,6 +87,7 @@ WRONG = {
     "Controller.for_stream(metas, reader)": "for_stream",
     "Controller(pods).owns_stream(events)": 'argument 1 to "owns_stream"',
     "Controller(objects)": 'argument 1 to "controller"',
+    "kubewatch.Contoller": 'module has no attribute "contoller"',
     "Controller(pods).watches(pods, Config(), mapper)": "watches",
     "Controller(pods).watches(webs, Config(), no_mapper)": "watches",
     "Controller(pods).watches_stream(web_objects, no_mapper)": 'argument 2 to "watches_stream"',

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from kubewatch.stop import SIGNAL_INTERVAL, Stop, slice_of
+from kubewatch.stop import SHUT_BOTH, SIGNAL_INTERVAL, Stop, slice_of
 
 
 def on_another_thread(ask: Callable[[], float]) -> float:
@@ -82,6 +82,10 @@ def test_a_followed_event_stops_and_keeps_waits_short_enough_to_notice() -> None
     assert stop.slice(60.0) <= 0.1
     event.set()
     assert stop.wait(60.0)
+
+
+def test_the_number_by_which_a_socket_is_shut_is_the_one_of_this_system() -> None:
+    assert SHUT_BOTH == socket.SHUT_RDWR
 
 
 def test_stop_wakes_a_blocked_read() -> None:
