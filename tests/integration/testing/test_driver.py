@@ -211,28 +211,27 @@ def test_a_controller_that_is_never_idle_is_told_as_such(kube_api: ApiServer, co
         return Action.requeue(0)
 
     program = Program(Controller(config_maps), at_once)
-    with (
-        ControllerDriver(kube_api, program, patience=0.5) as driver,
-        pytest.raises(TimeoutError, match=r"not idle after 0.5 s: .* done; behind the server: no watch"),
-    ):
-        driver.run_until_idle()
+    with ControllerDriver(kube_api, program, patience=0.5) as driver:
+        assert kube_api.wait_for_watches(1)
+        with pytest.raises(TimeoutError, match=r"not idle after 0.5 s: .* done; behind the server: no watch"):
+            driver.run_until_idle()
 
 
 def test_a_reconciler_that_hangs_is_told_as_such_and_holds_up_no_test(
     kube_api: ApiServer, config_maps: Api[Object], caplog: pytest.LogCaptureFixture
 ) -> None:
     make(config_maps, "a")
-    hangs = threading.Event()
+    begun, hangs = threading.Event(), threading.Event()
 
     def hang(obj: Object, context: None) -> Action:
+        begun.set()
         hangs.wait()
         return Action.await_change()
 
-    with (
-        ControllerDriver(kube_api, Program(Controller(config_maps), hang), patience=0.5) as driver,
-        pytest.raises(TimeoutError, match="1 running"),
-    ):
-        driver.run_until_idle()
+    with ControllerDriver(kube_api, Program(Controller(config_maps), hang), patience=0.5) as driver:
+        assert begun.wait(30)
+        with pytest.raises(TimeoutError, match="1 running"):
+            driver.run_until_idle()
     assert "worker 1 is still busy" in caplog.text
     hangs.set()
     for thread in threading.enumerate():
@@ -243,11 +242,10 @@ def test_a_reconciler_that_hangs_is_told_as_such_and_holds_up_no_test(
 
 def test_a_watch_that_brings_nothing_is_told_with_its_error(kube_api: ApiServer, config_maps: Api[Object]) -> None:
     kube_api.faults.add(Fault.status(403), verb="list", times=None)
-    with (
-        ControllerDriver(kube_api, Program(Controller(config_maps), quiet), patience=0.5) as driver,
-        pytest.raises(TimeoutError, match=r"behind the server: ConfigMap in default \(.*403"),
-    ):
-        driver.run_until_idle()
+    with ControllerDriver(kube_api, Program(Controller(config_maps), quiet), patience=0.5) as driver:
+        assert kube_api.requests.wait_for(1, verb="list", kind="ConfigMap", timeout=30)
+        with pytest.raises(TimeoutError, match=r"behind the server: ConfigMap in default \(.*403"):
+            driver.run_until_idle()
 
 
 def test_a_controller_that_cannot_work_is_told_as_such(kube_api: ApiServer, config_maps: Api[Object]) -> None:
