@@ -31,14 +31,18 @@ class Client:
         self.connection.request("GET", path, headers=headers)
         return self.connection.getresponse()
 
-    def watch(self, query: str = "", *, quiet: float = PATIENCE) -> http.client.HTTPResponse:
+    def ask_to_watch(self, query: str = "") -> None:
         self.connection.close()
-        self.connection.connect()
-        sock = self.connection.sock
-        assert sock is not None
-        sock.settimeout(quiet)
         self.connection.request("GET", f"{MAPS}?watch=true&{query}")
+
+    def watch(self, query: str = "") -> http.client.HTTPResponse:
+        self.ask_to_watch(query)
         return self.connection.getresponse()
+
+    def expect_silence(self, seconds: float = SILENCE) -> None:
+        """From now on, so many seconds without a byte are a TimeoutError."""
+        assert self.connection.sock is not None
+        self.connection.sock.settimeout(seconds)
 
 
 @pytest.fixture
@@ -163,21 +167,27 @@ class TestConnections:
 
     def test_silence_before_an_answer(self, kube_api: ApiServer, client: Client) -> None:
         kube_api.faults.add(Fault.silent(), verb="watch")
+        client.ask_to_watch()
+        client.expect_silence()
         with pytest.raises(TimeoutError):
-            client.watch(quiet=SILENCE)
+            client.connection.getresponse()
 
     def test_silence_after_an_event_without_bookmarks_and_without_an_end(
         self, kube_api: ApiServer, client: Client
     ) -> None:
         kube_api.faults.add(Fault.silent(after_events=1), verb="watch")
-        response = client.watch("allowWatchBookmarks=true&timeoutSeconds=1", quiet=1.5)
+        response = client.watch("allowWatchBookmarks=true&timeoutSeconds=1")
         kube_api.send_bookmarks()
-        assert list(lines(response)) == [("ADDED", "a"), "silence"]
+        found = lines(response)
+        assert next(found) == ("ADDED", "a")
+        client.expect_silence(1.5)
+        assert list(found) == ["silence"]
 
     def test_silence_in_the_middle_of_an_event(self, kube_api: ApiServer, client: Client) -> None:
         kube_api.faults.add(Fault.silent(30), verb="watch")
-        response = client.watch(quiet=SILENCE)
+        response = client.watch()
         assert response.read1(1000) == b'{"type":"ADDED","object":{"kin'
+        client.expect_silence()
         with pytest.raises(TimeoutError):
             response.read1(1000)
 
@@ -246,7 +256,7 @@ class TestNow:
 
     @pytest.fixture
     def response(self, kube_api: ApiServer, client: Client) -> http.client.HTTPResponse:
-        response = client.watch(quiet=SILENCE)
+        response = client.watch()
         assert [parsed(response.readline()) for _ in ALL] == ALL
         return response
 
@@ -260,8 +270,9 @@ class TestNow:
         assert kube_api.faults.expire_watches(kind="configmaps") == 1
         assert list(lines(response)) == [("ERROR", "")]
 
-    def test_silenced(self, kube_api: ApiServer, response: http.client.HTTPResponse) -> None:
+    def test_silenced(self, kube_api: ApiServer, client: Client, response: http.client.HTTPResponse) -> None:
         assert kube_api.faults.now(Fault.silent()) == 1
+        client.expect_silence()
         kube_api.objects.delete("cm", "a")
         assert list(lines(response)) == ["silence"]
 
