@@ -108,11 +108,11 @@ def attributes(level: Level) -> list[str]:
     return [name for name in level if name.isidentifier() and not iskeyword(name)]
 
 
-def _quiet(value: Any) -> Any:
-    """Plain values, without what no `repr` shows."""
+def quiet(value: Any) -> Any:
+    """A plain value, without what no `repr` shows."""
     if isinstance(value, dict):
-        return {key: "…" if key == LAST_APPLIED else _quiet(member) for key, member in value.items()}
-    return [_quiet(member) for member in value] if isinstance(value, list) else value
+        return {key: "…" if key == LAST_APPLIED else quiet(member) for key, member in value.items()}
+    return [quiet(member) for member in value] if isinstance(value, list) else value
 
 
 class Fields(Mapping[str, Any]):
@@ -160,7 +160,7 @@ class Fields(Mapping[str, Any]):
         return list(self._level)
 
     def __repr__(self) -> str:
-        return repr(_quiet(plain(self)))
+        return repr(quiet(plain(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (plain(self),)
@@ -204,7 +204,7 @@ class Items(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]  # equal by value, like list
 
     def __repr__(self) -> str:
-        return repr(_quiet(plain(self)))
+        return repr(quiet(plain(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (plain(self),)

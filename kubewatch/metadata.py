@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .errors import Unreadable
-from .fields import LAST_APPLIED
+from .fields import LAST_APPLIED, quiet
 from .ref import OwnerReference
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -20,7 +20,10 @@ class _Annotations(dict[str, str]):
     """Annotations whose `repr` leaves out the copy of the whole object, which may be a Secret."""
 
     def __repr__(self) -> str:
-        return repr({**self, LAST_APPLIED: "…"} if LAST_APPLIED in self else {**self})
+        return repr(quiet(self))
+
+    def copy(self) -> _Annotations:  # by which `pprint` would get at a dict that shows all
+        return _Annotations(self)
 
 
 _ABSENT: Any = None
@@ -107,11 +110,10 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False, eq=False, rename="camel"
 
     def _values(self) -> dict[str, Any]:
         values = {field: getattr(self, field) for field in self.__struct_fields__ if field not in _READERS}
-        annotations = _Annotations(self.annotations)
         return {
             **values,
             "labels": dict(self.labels),
-            "annotations": annotations,
+            "annotations": dict(self.annotations),
             "owner_references": self.owner_references,
         }
 
@@ -125,8 +127,12 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False, eq=False, rename="camel"
     def __hash__(self) -> int:
         return hash((self.namespace, self.name, self.uid, self.resource_version))
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # What `rich` shows; a Struct has one of its own, which shows all.
+        return [(name, quiet(value)) for name, value in self._values().items() if value]
+
     def __repr__(self) -> str:
-        return f"ObjectMeta({', '.join(f'{name}={value!r}' for name, value in self._values().items() if value)})"
+        return f"ObjectMeta({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 _decode_meta = msgspec.json.Decoder(ObjectMeta).decode

@@ -194,6 +194,10 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
     def __repr__(self) -> str:
         return f"<{self._words()} resourceVersion={self.resource_version}>"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # What `rich` shows; a Struct has one of its own, which shows all.
+        return [(field, getattr(self, field)) for field in ("kind", "namespace", "name", "resource_version")]
+
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._level())
 

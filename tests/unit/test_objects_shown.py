@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pprint
 import rlcompleter
 from typing import Any
 
@@ -89,6 +90,22 @@ SECRET = decode_object(
 def test_no_repr_shows_what_is_in_a_secret(value: Any) -> None:
     assert "hunter2" not in repr(value)
     assert "hunter2" not in str(value)
+
+
+@pytest.mark.parametrize(
+    "value", [SECRET, decode_partial(SECRET._raw), SECRET.metadata], ids=lambda v: type(v).__name__
+)
+def test_nor_does_what_rich_shows(value: Any) -> None:
+    """It asks for fields and their values, and takes these apart; a Struct would by itself give all that it has."""
+    assert SECRET.annotations  # they are read by now
+    shown = dict(value.__rich_repr__())
+    assert shown["name"] == "s"
+    assert "hunter2" not in str(shown)
+    assert {type(each) for each in shown.values()} <= {str, dict, type(None)}
+
+
+def test_nor_does_a_pretty_printer_that_takes_annotations_apart() -> None:
+    assert "hunter2" not in pprint.pformat(SECRET.annotations, width=20)
 
 
 def test_what_is_in_a_secret_is_there_for_who_asks() -> None:
