@@ -132,7 +132,11 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False, eq=False, rename="camel"
         return [(name, quiet(value)) for name, value in self._values().items() if value]
 
     def __repr__(self) -> str:
-        return f"ObjectMeta({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+        try:
+            shown = self.__rich_repr__()
+        except Unreadable as error:  # which is not to end what only wanted to show it
+            return f"<ObjectMeta: {error}>"
+        return f"ObjectMeta({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
 
 _decode_meta = msgspec.json.Decoder(ObjectMeta).decode

@@ -62,6 +62,13 @@ def test_the_repr_of_metadata_has_what_is_there() -> None:
     assert repr(meta) == "ObjectMeta(name='web', uid='1')"
 
 
+@pytest.mark.parametrize("labels", [b'{"a": 5}', b'{"a": "\xff"}'], ids=["no text", "no UTF-8"])
+def test_metadata_that_cannot_be_read_can_be_shown_and_say_so(labels: bytes) -> None:
+    """Who logs them is not to lose the line."""
+    meta = decode_object(b'{"metadata": {"name": "web", "namespace": "shop", "labels": %s}}' % labels).metadata
+    assert repr(meta).startswith("<ObjectMeta: metadata.labels of shop/web cannot be read: ")
+
+
 SECRET = decode_object(
     b'{"metadata": {"name": "s", "annotations": {"%s": "hunter2", "a": "b"}}, "data": {"password": "hunter2"},'
     b' "stringData": {"user": "hunter2"}}' % LAST_APPLIED.encode(),
