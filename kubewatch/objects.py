@@ -152,8 +152,9 @@ class _Kept(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     def to_dict(self) -> dict[str, Any]:
         """The whole object as ordinary dicts and lists, the caller's own."""
+        raw = encode(self._split())
         try:
-            value: dict[str, Any] = read(encode(self._split()))
+            value: dict[str, Any] = read(raw)
         except Unreadable as error:
             raise self._unreadable(error) from error
         return value
