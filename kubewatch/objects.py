@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from .errors import InvalidInput, Unreadable
-from .fields import Fields, HiddenFields, Level, attributes, encode, open_level, read
+from .fields import Fields, HiddenFields, Level, attributes, encode, open_level, plain, read
 from .metadata import EMPTY, ObjectMeta, decode_meta
 from .ref import ObjectRef, OwnerReference
 
@@ -316,7 +316,8 @@ def meta_of(obj: Any) -> ObjectMeta:
     if isinstance(meta, ObjectMeta):
         return meta
     if isinstance(meta, Mapping):
-        return decode_meta(msgspec.json.encode(dict(meta)))
+        known = {name: plain(meta[name]) for name in ObjectMeta.__struct_encode_fields__ if name in meta}
+        return decode_meta(encode(known))
     known = {name: getattr(meta, name, None) for name in ObjectMeta.__struct_fields__}
     known["own_labels"] = getattr(meta, "labels", None)
     known["own_annotations"] = getattr(meta, "annotations", None)

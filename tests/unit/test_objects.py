@@ -197,6 +197,16 @@ def test_metadata_of_models_and_dicts_is_the_same_metadata() -> None:
     assert meta_of(pod().to_model(V1Pod)) == meta
 
 
+def test_metadata_of_a_dict_are_read_whatever_sort_of_mapping_they_are_in() -> None:
+    obj = pod()
+    meta = obj.metadata
+    assert meta_of(dict(obj)) == meta
+    assert meta_of({"metadata": {**obj["metadata"], "labels": obj.labels}}) == meta
+    assert (
+        meta_of({"metadata": {"name": "web", "of": object()}}) == decode_object(b'{"metadata":{"name":"web"}}').metadata
+    )
+
+
 keys = st.text(max_size=5)
 values = st.recursive(
     st.none()
