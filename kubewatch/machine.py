@@ -309,9 +309,10 @@ class Machine(Generic[T]):
         self.state = State.WATCHING
         self.version = bookmark.resource_version
         self._initially.done()
-        if not self.deleted:
+        deleted, self.deleted = self.deleted, {}
+        if not deleted:
             self.vitals.resource_version = self.version
-        return (InitDone(), *(Delete(obj) for obj in self.deleted.values()))
+        return (InitDone(), *map(Delete, deleted.values()))
 
     def _status(self, status: Status) -> Iterable[WatchError]:
         message = f"the watch of {self._what} reported {status.code} {status.reason}: {status.message}"

@@ -486,6 +486,7 @@ def test_what_was_deleted_among_the_initial_events_is_deleted_after_them() -> No
     lines = [added("a", 1), added("b", 2), deleted("a", 3), deleted("b", 4), added("b", 5), bookmark(9, end=True)]
     items = [shown(item) for each in lines for item in machine.line(each)]
     assert items == ["InitApply(a)", "InitApply(b)", "InitApply(b)", "InitDone", "Delete(a)"]
+    assert not machine.deleted  # objects are not kept for as long as the stream lives
 
 
 def test_what_was_deleted_in_a_broken_round_is_forgotten_with_it() -> None:
