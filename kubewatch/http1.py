@@ -227,20 +227,21 @@ class Chunked:
         spans = [(data, 0, pos)] if pos else []
         self._left = 0
         while (eol := find(CRLF, pos + lead)) >= 0:
-            if lead and data[pos] != 13:
+            if lead and (data[pos] != 13 or data[pos + 1] != 10):
                 raise BadResponse(_NO_SIZE)
             try:
                 size = int(data[pos:eol], 16)  # which skips the line end of the chunk before
-            except ValueError:
-                size = _extended_size(data[pos:eol])
-            if size <= 0:
-                if size < 0:
-                    raise BadResponse(_NO_SIZE)
-                over = find(b"\r\n\r\n", eol)
-                if over < 0:
-                    break
-                self.done, self.rest = True, data[over + 4 :]
-                return spans
+                odd = size < _LEAST[eol - pos - lead]
+            except (ValueError, IndexError):
+                odd = True
+            if odd:  # or the last one
+                size = _size_in(data[pos + lead : eol])
+                if size == 0:
+                    over = find(b"\r\n\r\n", eol)
+                    if over < 0:
+                        break
+                    self.done, self.rest = True, data[over + 4 :]
+                    return spans
             start = eol + 2
             pos, lead = start + size, 2
             if pos >= end:
@@ -264,12 +265,20 @@ class Chunked:
 
 _NO_SIZE = "the answer has a chunk without a valid size"
 
+# What so many hexadecimal digits are at least, if the first is no 0. `int` takes more than digits for a number, such as
+# +5, 0x5 or 1_0; whatever has another character among them is less than this. So they are told apart without a call,
+# which each chunk would pay for.
+_LEAST = (1, *(16**digits for digits in range(16)))
 
-def _extended_size(line: bytes) -> int:
-    try:
-        return int(line.partition(b";")[0], 16)  # what follows a semicolon is an extension, which means nothing to us
-    except ValueError:
-        raise BadResponse(_NO_SIZE) from None
+# Blanks are allowed before an extension, which means nothing to us; and as some servers pad sizes, without one, too.
+_size_line = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n]*)?").fullmatch
+
+
+def _size_in(line: bytes) -> int:
+    match = _size_line(line)
+    if match is None:
+        raise BadResponse(_NO_SIZE)
+    return int(match[1], 16)
 
 
 class Gunzip:

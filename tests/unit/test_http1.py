@@ -170,6 +170,49 @@ def test_broken_chunks_are_refused_not_guessed(data: bytes) -> None:
         feed(body, data)
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        *(b"+5", b"-5", b"-0", b"0x5", b"0X5", b"1_0", b" 5", b"\t5", b"\n5", b"5\n", b"5\v", b"5 5"),
+        *(b"+5;x", b"0x5;x", b"1_0;x", b" 5;x", b"\n5;x", b"5;x\ny", b"5\n;x", b"+", b"_", b"0x", b" ", b"\xb2"),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"5\r\nhello\r\n"], ids=["first", "later"])
+def test_a_size_is_made_of_hexadecimal_digits_alone(size: bytes, before: bytes) -> None:
+    """Python's `int` takes more than that, and another reader of the same bytes takes them for something else."""
+    body = body_of(CHUNKED)
+    with pytest.raises(BadResponse, match="size"):
+        feed(body, before + size + b"\r\n")
+
+
+@pytest.mark.parametrize("size", [b"a", b"A", b"0a", b"0" * 40 + b"A", b"a \t", b"a \t;x=y", b"00A;", b"a" + b" " * 40])
+def test_a_size_may_have_leading_zeros_blanks_behind_it_and_an_extension(size: bytes) -> None:
+    body = body_of(CHUNKED)
+    assert feed(body, size + b"\r\n0123456789\r\n000\r\n\r\n") == b"0123456789"
+    assert body.done
+
+
+@given(st.binary(min_size=1, max_size=8), SIZES)
+def test_a_size_is_taken_for_what_its_digits_say_and_nothing_else_is_taken_for_one(
+    line: bytes, sizes: list[int]
+) -> None:
+    body, digits = body_of(CHUNKED), b"0123456789abcdefABCDEF"
+    size = line.partition(b";")[0].rstrip(b" \t")
+    is_one = size != b"" and not size.strip(digits) and not set(line) & set(b"\r\n")
+    if is_one and 0 < (length := int(size, 16)) < 10_000:
+        assert len(b"".join(feed(body, block) for block in cut(line + b"\r\n" + b"x" * length, sizes))) == length
+    elif not is_one and b"\r\n" not in line + b"\r":
+        with pytest.raises(BadResponse):
+            feed(body, line + b"\r\n")
+
+
+@pytest.mark.parametrize("end", [b"\r5", b"\r 5", b"\n\n5", b" \n5", b"\v\n5", b"\r\r5", b"x\n5", b"5"])
+def test_what_stands_behind_a_chunk_is_a_line_end(end: bytes) -> None:
+    body = body_of(CHUNKED)
+    with pytest.raises(BadResponse):
+        feed(body, b"5\r\nhello" + end + b"\r\nhello\r\n0\r\n\r\n")
+
+
 @given(st.binary(max_size=60), SIZES, st.binary(max_size=10))
 def test_a_body_of_known_length_is_the_same_however_it_is_cut(data: bytes, sizes: list[int], extra: bytes) -> None:
     body = body_of(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data))
