@@ -59,6 +59,7 @@ class Queue:
         self._reporting = 0
         # For the consumer. A bell and no condition, as it may be the main thread, where a signal handler can raise.
         self._bell = Bell()
+        self._lists = 0  # under way, of which what they bring is held back
         self._open = False
         self._taking = True  # whether triggers and requeues are taken
         self._stopped = False
@@ -76,6 +77,25 @@ class Queue:
             if self._taking:
                 self._scheduler.trigger(ref, reason, self.clock.now())
                 self._wake()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether runs may begin."""
+        return self._open
+
+    def begin_list(self) -> dict[ObjectRef, Reason]:
+        """What a list brings is held back: where to keep it, until `end_list`. Meanwhile this is not idle."""
+        with self._lock:
+            self._lists += 1
+        return {}
+
+    def end_list(self, listed: dict[ObjectRef, Reason]) -> None:
+        """The list is complete, or will never be: what it brought is to be reconciled."""
+        for ref, reason in listed.items():
+            self.trigger(ref, reason)
+        with self._lock:
+            self._lists -= 1
+        self._bell.ring()
 
     def report(self, error: Result) -> None:
         """Hand an error to the consumer; waits for room, so that errors that nobody reads do not pile up."""
@@ -176,7 +196,7 @@ class Queue:
         with self._lock:
             if not self._results and not self._ended:
                 self._scheduler.advance(self.clock.now())
-                idle = self._open and not (self._scheduler.depth or self._scheduler.running)
+                idle = self._open and not (self._lists or self._scheduler.depth or self._scheduler.running)
                 return Pause.IDLE if idle else Pause.BUSY
         return self.pull()
 

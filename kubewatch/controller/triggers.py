@@ -1,6 +1,9 @@
 """Triggers: the streams that tell a controller what to reconcile, each pumped into the queue by a thread of its own.
 
 What fails in one holds up no other: its errors become results, and it alone waits before it goes on.
+
+What a list brings while runs may begin is put into the queue when the list is complete. Stores take it over then and
+not before: a run that began earlier would see what was, and nothing would tell of the change again.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import msgspec
 from kubewatch import backoffs
 from kubewatch.config import Config
 from kubewatch.errors import DecodeFailed, FunctionFailed, InitialListFailed, StreamUsed, UnknownKind, WatchError
+from kubewatch.events import Apply, Delete, InitApply, InitDone
+from kubewatch.ref import ObjectRef
 from kubewatch.source import Source, named
 from kubewatch.stop import Stop
 from kubewatch.streams.fluent import EventStream, ObjectStream
@@ -25,6 +30,7 @@ from kubewatch.watcher import watch_events
 from .queue import Queue
 from .relations import Relation
 from .results import QueueError
+from .scheduler import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +39,8 @@ Report = Callable[[BaseException], None]
 
 class Opened(msgspec.Struct, frozen=True):
     """A trigger that runs: its items and errors, what stops it, and whether its thread can be relied on to end then.
+
+    The items are objects, with the events around them where there are any.
 
     `vitals` are those of the watch behind it; None where there is none.
     """
@@ -74,7 +82,7 @@ def watched(
             events = events.reflect(writer)
         objects: ObjectStream[Any] = getattr(events, decode)()
         objects = objects.backoff(jitter=backoffs.stretched, on_backoff=lambda details: report(details["exception"]))
-        return Opened(objects.in_band(), stop, vitals)
+        return Opened(objects._take("in_band"), stop, vitals)
 
     def noted(writer: EventWriter[Any]) -> Trigger:
         return watched(api, config, relation, decode, *writers, writer)
@@ -95,7 +103,7 @@ def _for_ever(api: Source[Any], config: Config, stop: Stop, vitals: Vitals) -> I
 
 def streamed(stream: ObjectStream[Any], relation: Relation, stage: str) -> Trigger:
     """A stream of the user's, which this takes; raises StreamUsed if it was taken before."""
-    opened = Opened(stream.in_band(), stream.stopper, stream.vitals)
+    opened = Opened(stream._take("in_band"), stream.stopper, stream.vitals)
     return Trigger(stream.label or stage, relation, lambda _: opened)
 
 
@@ -111,6 +119,8 @@ def pump(trigger: Trigger, opened: Opened, queue: Queue) -> None:
     """Put what a trigger brings into the queue, until it ends or is stopped. Raises nothing."""
     items, stop, label = opened.items, opened.stop, trigger.label
     failures: Failures | None = None
+    listed: dict[ObjectRef, Reason] | None = None  # what the list under way brought, if it is held back
+    first = True  # no list was complete yet
     try:
         while not stop.stopped:
             try:
@@ -120,8 +130,19 @@ def pump(trigger: Trigger, opened: Opened, queue: Queue) -> None:
             except WatchError as error:
                 item = error
             if not isinstance(item, WatchError):
-                failures = None
-                _map(trigger, item, queue)
+                failures, kind = None, type(item)
+                if kind is InitApply:
+                    if listed is None and (queue.is_open or not first):
+                        listed = queue.begin_list()
+                    _map(trigger, item.object, queue.trigger if listed is None else listed.setdefault, queue)
+                    continue
+                if listed is not None:
+                    queue.end_list(listed)
+                    listed = None
+                if kind is InitDone:
+                    first = False
+                else:
+                    _map(trigger, item.object if kind is Apply or kind is Delete else item, queue.trigger, queue)
                 continue
             queue.report(QueueError(item, label))
             if isinstance(item, (FunctionFailed, DecodeFailed)):
@@ -137,13 +158,15 @@ def pump(trigger: Trigger, opened: Opened, queue: Queue) -> None:
         logger.exception("%s raised %s: it triggers nothing any more; the others go on", label, type(error).__name__)
         queue.report(QueueError(error, label))
     finally:
+        if listed is not None:
+            queue.end_list(listed)
         _close(items, label)
 
 
-def _map(trigger: Trigger, item: Any, queue: Queue) -> None:
+def _map(trigger: Trigger, item: Any, put: Callable[[ObjectRef, Reason], object], queue: Queue) -> None:
     try:
         for ref, reason in trigger.relation(item):
-            queue.trigger(ref, reason)
+            put(ref, reason)
     except BaseException as error:  # a mapper is the user's, and may raise anything
         logger.warning("%s: the mapper failed, and the object triggers nothing", trigger.label, exc_info=True)
         queue.report(QueueError(error, trigger.label))

@@ -130,6 +130,20 @@ def test_who_polls_is_told_whether_anything_is_due_or_runs() -> None:
     assert queue.poll() is None
 
 
+def test_who_polls_is_told_that_something_comes_while_a_list_is_held_back() -> None:
+    queue = queue_of(FakeClock())
+    queue.open()
+    one, other = queue.begin_list(), queue.begin_list()
+    one[A] = UNKNOWN
+    assert queue.poll() is Pause.BUSY
+    queue.end_list(other)
+    assert queue.poll() is Pause.BUSY
+    assert queue.stats().depth == 0
+    queue.end_list(one)
+    assert queue.stats().depth == 1
+    assert name(queue.take()) == "a"
+
+
 def test_every_time_that_an_object_became_due_counts_once_and_the_count_never_falls() -> None:
     clock = FakeClock()
     queue = queue_of(clock)

@@ -23,7 +23,7 @@ from kubewatch.controller import (
     worker,
 )
 from kubewatch.errors import WatchFailed
-from kubewatch.events import Init, InitApply
+from kubewatch.events import Init, InitApply, InitDone
 from kubewatch.objects import Object
 from kubewatch.streams import ObjectStream
 from kubewatch.testing import FakeClock
@@ -268,6 +268,26 @@ def test_the_reconciler_gets_the_newest_object() -> None:
 
 
 # Triggers
+
+
+def test_what_a_later_list_brings_is_reconciled_as_it_is_in_that_list() -> None:
+    """A store takes a list over at its end: a run that began before would see what was, and no other would follow."""
+    feed, seen = Feed().list(pod("a")), list[str]()
+
+    def reconcile(obj: Object, context: Any) -> Action:
+        seen.append(f"{obj.name}@{obj.resource_version}")
+        return Action.await_change()
+
+    controller = controlled(feed)
+    pulled = Pulled(controller.run(reconcile))
+    pulled.wait_for(1)
+    feed.feed(Init(), InitApply(pod("a", version=2)), InitApply(pod("new"))).settle()
+    while controller.stats.depth or controller.stats.running:
+        pass  # what may begin before the list is complete
+    feed.feed(InitDone()).end()
+    pulled.wait_for_end()
+    assert seen[0] == "a@1"
+    assert {"a@2", "new@1"} <= set(seen)
 
 
 def test_a_trigger_that_fails_holds_up_no_other() -> None:

@@ -80,7 +80,7 @@ def test_a_kind_that_is_not_there_yet_is_waited_for() -> None:
     trigger = watched(source, Config(), lambda obj: (), "applied_objects")
     opened = trigger.open(errors.append)
     opened.stop.wait = lambda seconds: False  # type: ignore[method-assign]  # the pauses take no time
-    assert next(opened.items).name == "a"
+    assert next(opened.items).object.name == "a"
     assert [type(error) for error in errors] == [InitialListFailed] * 2
     assert isinstance(errors[0].__cause__, UnknownKind)
 
