@@ -101,7 +101,7 @@ class Machine(Generic[T]):
         """What to hand out before the next request."""
         if self.state is State.EMPTY and not self._initially.streaming:
             self.state = State.INIT_PAGE
-            self._continue = ""
+            self._continue, self.vitals.remaining = "", None
             return (Init(),)
         return ()
 

@@ -12,6 +12,7 @@ from kubewatch.config import Config
 from kubewatch.errors import ApiError, DecodeFailed, Unreachable, WatchError, WatchFailed, WatchStartFailed
 from kubewatch.machine import Machine, State
 from kubewatch.objects import Object
+from kubewatch.pages import Page
 from kubewatch.params import ListParams, WatchParams
 from kubewatch.vitals import Vitals
 
@@ -496,6 +497,15 @@ def test_what_was_deleted_in_a_broken_round_is_forgotten_with_it() -> None:
     list(machine.ended("closed", 9.0, False))
     list(machine.started())
     assert [shown(item) for item in machine.line(bookmark(9, end=True))] == ["InitDone"]
+
+
+def test_a_list_that_begins_anew_says_nothing_of_what_was_left_of_the_one_before() -> None:
+    machine = paging()
+    list(machine.listed(Page([], continue_="more", remaining=700)))
+    assert machine.vitals.remaining == 700
+    list(machine.list_failed(EXPIRED))
+    list(machine.begin())
+    assert machine.vitals.remaining is None
 
 
 # Storms, silence and falling back
