@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from kubewatch import Client
 from kubewatch.testing import EnvTest
@@ -26,7 +26,7 @@ from kubewatch.testing import EnvTest
 from .builds import Unavailable, client_go
 from .contenders import WITHOUT_STREAMING, Contender, Size
 from .pods import TYPED, render
-from .rounds import ROOT, Figure, Outcome, outcome_of, run_once
+from .rounds import ROOT, Figure, Outcome, outcome_of, result_in, run_once
 
 PAGE = 500
 WRITERS = 8
@@ -86,7 +86,11 @@ def measure(size: Size, runs: int, *, tell: Callable[[str], None]) -> Real:
                 results = _follow(client, kubeconfig, size, f"{how} {number}", at_once, failed)
                 for name, result in results.items():
                     taken.setdefault(name, []).append(result)
-            return [outcome_of(name, str(each[0]["version"]), size, each) for name, each in taken.items()]
+            return [
+                outcome_of(name, str(each[0]["version"]), size, each)
+                for name, each in taken.items()
+                if name not in failed
+            ]
 
         version = json.loads(client.request("GET", "/version").body)["gitVersion"]
         return Real(
@@ -146,45 +150,79 @@ def _curl(server: EnvTest, paths: Sequence[str], directory: str, version: str) -
     return sum(float(line) for line in done.stdout.split())
 
 
+class Follower(NamedTuple):
+    """A running client, and the file with what it says on stderr: a pipe that nobody reads could fill up."""
+
+    process: subprocess.Popen[str]
+    stderr: IO[str]
+
+    def check(self) -> None:
+        """Raise RuntimeError if it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise RuntimeError(f"it ended early, exit code {code}: {self.said().strip()[-2000:]}")
+
+    def said(self) -> str:
+        """What it said so far."""
+        self.stderr.seek(0)
+        return self.stderr.read()
+
+    def result(self) -> dict[str, Any]:
+        """What it prints at its end, which is waited for; raises RuntimeError when it fails."""
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            printed, _ = self.process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"it had not seen all changes after {TIMEOUT:g} s: {self.said()[-2000:]}") from error
+        return result_in(printed, self.process.returncode, self.said())
+
+
 def _follow(
     client: Client, kubeconfig: str, size: Size, note: str, at_once: bool, failed: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Have all that can be had watch the same changes: one after the other, or while they are made."""
+    """Have all that can be had watch the same changes: one after the other, or while they are made.
+
+    Who fails is told of in `failed`, and is left out from then on.
+    """
+    results: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
-        running: dict[str, subprocess.Popen[str]] = {}
+        running: dict[str, Follower] = {}
         for contender in FOLLOWERS:
-            watches = _watches(client)
+            if contender.name in failed:
+                continue
             try:
-                process = stack.enter_context(_started(contender, kubeconfig, size))
-            except Unavailable as error:
+                follower = stack.enter_context(_following(client, contender, kubeconfig, size))
+            except (OSError, RuntimeError, Unavailable) as error:
                 failed[contender.name] = str(error)
                 continue
-            _wait_for_watches(client, watches + 1)
-            _wait_until_idle(process)
             if at_once:
-                process.send_signal(signal.SIGSTOP)
-            running[contender.name] = process
+                follower.process.send_signal(signal.SIGSTOP)
+            running[contender.name] = follower
         _change(client, size, note)
-        return {name: _finished(process) for name, process in running.items()}
+        for name, follower in running.items():
+            try:
+                results[name] = follower.result()
+            except RuntimeError as error:
+                failed[name] = str(error)
+    return results
 
 
 @contextmanager
-def _started(contender: Contender, kubeconfig: str, size: Size) -> Iterator[subprocess.Popen[str]]:
+def _following(client: Client, contender: Contender, kubeconfig: str, size: Size) -> Iterator[Follower]:
+    """A client that watches, and is at rest."""
     environment = os.environ | dict(contender.environment)
     command = contender.arguments(kubeconfig, size)
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _finished(process: subprocess.Popen[str]) -> dict[str, Any]:
-    process.send_signal(signal.SIGCONT)
-    output, _ = process.communicate(timeout=TIMEOUT)
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result
+    watches = _watches(client)
+    with tempfile.TemporaryFile("a+") as stderr:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        try:
+            follower = Follower(process, stderr)
+            _wait_for_watches(client, watches + 1, follower)
+            _wait_until_idle(follower)
+            yield follower
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def _watches(client: Client) -> int:
@@ -194,23 +232,25 @@ def _watches(client: Client) -> int:
     return sum(int(count) for labels, count in lines if 'resource="pods"' in labels and 'verb="WATCH"' in labels)
 
 
-def _wait_for_watches(client: Client, count: int) -> None:
+def _wait_for_watches(client: Client, count: int, follower: Follower) -> None:
     deadline = time.monotonic() + TIMEOUT
     while _watches(client) < count:
+        follower.check()
         if time.monotonic() > deadline:
             raise RuntimeError(f"no {count} watches after {TIMEOUT:g} s")
         time.sleep(0.1)
 
 
-def _wait_until_idle(process: subprocess.Popen[str]) -> None:
+def _wait_until_idle(follower: Follower) -> None:
     """Wait until it has used next to no CPU for a while: it is ready then, and has taken note of it."""
     deadline = time.monotonic() + TIMEOUT
-    used, now = -1, _ticks(process.pid)
+    used, now = -1, _ticks(follower.process.pid)
     while now - used > 1:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{process.args!r} did not come to rest within {TIMEOUT:g} s")
+            raise RuntimeError(f"it did not come to rest within {TIMEOUT:g} s")
         time.sleep(IDLE)
-        used, now = now, _ticks(process.pid)
+        used, now = now, _ticks(follower.process.pid)
+    follower.check()  # what has ended is at rest, too
 
 
 def _ticks(pid: int) -> int:

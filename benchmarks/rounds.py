@@ -92,12 +92,17 @@ def output(command: Sequence[str], environment: Sequence[tuple[str, str]] = ()) 
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(str(error)) from error
-    if done.returncode != 0:
-        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
+    return result_in(done.stdout, done.returncode, done.stderr)
+
+
+def result_in(printed: str, code: int, said: str) -> dict[str, float]:
+    """The result that a program printed, which ended with this exit code and said so much on stderr."""
+    if code != 0:
+        raise RuntimeError(f"exit code {code}: {said.strip()[-2000:]}")
     try:
-        result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        result: dict[str, float] = json.loads(printed.splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise RuntimeError(f"no result was printed: {done.stderr.strip()[-2000:]}") from error
+        raise RuntimeError(f"no result was printed: {said.strip()[-2000:]}") from error
     return result
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import real, rounds, trials
 from benchmarks.contenders import Contender, Size
+from kubewatch.answers import Response
 
 ONE = Size(1, 1)
 TOLD = {
@@ -57,3 +62,58 @@ def test_what_was_measured_before_the_real_server_failed_is_not_lost(monkeypatch
     monkeypatch.setattr(real, "measure", fail)
     given = program.arguments(["--real", "--quick", "--only", "nobody"])
     assert program.measured(given).failed == {"real server": "TimeoutError: no watches after 120 s"}
+
+
+# Each says that it watches, and then waits until the pods were changed.
+WATCHES = "import sys; open(sys.argv[1] + '/watching', 'a').write('.'); "
+CHANGED = "open(sys.argv[1] + '/' + sys.argv[2]).readline(); "
+
+
+class Changing:
+    """Stands for a client: counts who watches, and lets those go on who wait for the change."""
+
+    def __init__(self, directory: Path, waiting: Sequence[str]) -> None:
+        self.watching = directory / "watching"
+        self.watching.touch()
+        for name in waiting:
+            os.mkfifo(directory / name)
+        self.pipes = [os.open(directory / name, os.O_RDWR) for name in waiting]
+
+    def request(self, method: str, path: str, **_: object) -> Response:
+        if method == "PATCH":
+            for pipe in self.pipes:
+                os.write(pipe, b"\n")
+        watches = len(self.watching.read_bytes())
+        metrics = f'apiserver_longrunning_requests{{resource="pods",verb="WATCH"}} {watches}\n'
+        return Response(200, {}, metrics.encode())
+
+    def close(self) -> None:
+        for pipe in self.pipes:
+            os.close(pipe)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_fails_beside_the_real_server_is_told_of_at_once_and_the_others_are_measured(
+    at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def follower(name: str, program: str) -> Contender:
+        return contender(name, (sys.executable, "-c", program, str(tmp_path), name))
+
+    followers = [
+        contender("no program", ("/no/such/program",)),
+        follower("no list", "raise SystemExit('no pods here')"),
+        follower("no rest", f"{WATCHES}raise SystemExit('not allowed to watch')"),
+        follower("no end", f"{WATCHES}{CHANGED}raise SystemExit('the watch broke')"),
+        follower("nothing said", f"{WATCHES}{CHANGED}"),
+        follower("good", f"{WATCHES}{CHANGED}print({json.dumps(TOLD)!r})"),
+    ]
+    monkeypatch.setattr(real, "FOLLOWERS", followers)
+    monkeypatch.setattr(real, "IDLE", 0.05)
+    failed: dict[str, str] = {}
+    with closing(Changing(tmp_path, ["no end", "nothing said", "good"])) as changing:
+        client: Any = changing
+        assert real._follow(client, "", ONE, "note", at_once, failed) == {"good": TOLD}
+        assert list(failed) == [each.name for each in followers[:-1]]
+        said = ["no/such/program", "no pods here", "not allowed to watch", "the watch broke", "no result was printed"]
+        assert [text in why for text, why in zip(said, failed.values(), strict=True)] == [True] * 5
+        assert real._follow(client, "", ONE, "note", at_once, failed) == {"good": TOLD}  # nobody fails twice
