@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,25 @@ TESTS = Path(__file__).parent.parent
 NUMBERS = r"(\d+(?:\s*(?:,|and|-|to)\s*\d+)*)"
 
 
+@cache
+def docstrings() -> list[str]:
+    """Those of all tests."""
+    return [
+        ast.get_docstring(node) or ""
+        for path in TESTS.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+
 def named(kind: str) -> set[int]:
     """The numbers that docstrings of tests give as `KIND N:`, `KINDs N, M:` or `KINDs N-M:`."""
     found: set[int] = set()
-    for path in TESTS.rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-                continue
-            for match in re.finditer(rf"(?<!State ){kind}s? {NUMBERS}", ast.get_docstring(node) or ""):
-                for part in re.split(r",|and", match[1]):
-                    first, *last = re.split(r"-|to", part)
-                    found |= set(range(int(first), int(last[0] if last else first) + 1))
+    for docstring in docstrings():
+        for match in re.finditer(rf"(?<!State ){kind}s? {NUMBERS}", docstring):
+            for part in re.split(r",|and", match[1]):
+                first, *last = re.split(r"-|to", part)
+                found |= set(range(int(first), int(last[0] if last else first) + 1))
     return found
 
 
