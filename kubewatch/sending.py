@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from .drafts import Draft
 from .errors import InvalidInput
 from .fields import plain
 from .objects import Object, PartialObjectMeta
@@ -64,10 +63,8 @@ def to_json(obj: Any) -> bytes:
     try:
         if isinstance(obj, (Object, PartialObjectMeta)):
             return obj.to_json().encode()
-        if isinstance(obj, Draft):
-            return msgspec.json.encode(plain(obj))
         if isinstance(obj, Mapping):
-            return msgspec.json.encode(dict(obj))
+            return msgspec.json.encode(plain(obj))
         if isinstance(obj, msgspec.Struct) or (dataclasses.is_dataclass(obj) and not isinstance(obj, type)):
             return msgspec.json.encode(obj)
         if hasattr(obj, "openapi_types"):  # official models up to 36

@@ -13,6 +13,7 @@ import pytest
 
 from kubewatch import Api, Client, Config, InvalidInput, Object, PartialObjectMeta
 from kubewatch.answers import Response
+from kubewatch.decode import decode_object
 from kubewatch.discovery import Discovery, Resource
 from kubewatch.errors import ApiError, Unreachable
 from kubewatch.params import NOT_OLDER_THAN, ListParams, WatchParams
@@ -404,6 +405,19 @@ def test_dicts_models_and_objects_are_sent_alike(client: Recording) -> None:
         api.create(obj)
         assert client.body == whole
         assert client.last["headers"]["content-type"] == "application/json"
+
+
+def test_a_dict_may_hold_parts_of_other_objects(client: Recording) -> None:
+    api = Api("v1", "Pod", namespace="ns", client=client)
+    raw = b'{"metadata":{"name":"a","labels":{"app":"web"},"finalizers":["x"]},"spec":{"a":[{"b":1}]}}'
+    pod = decode_object(raw, "v1", "Pod")
+    for obj in (
+        dict(pod),
+        {"metadata": pod.metadata, "spec": pod.spec},
+        {"metadata": {"name": "a", "labels": pod.labels, "finalizers": ["x"]}, "spec": {"a": pod.spec.a}},
+    ):
+        api.create(obj)
+        assert client.body == pod.to_dict()
 
 
 @pytest.mark.parametrize(
