@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Hundreds of tests start an interpreter, and each would compile all that it imports of ours: a sixth of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("kubewatch", deadline=None)
 settings.load_profile("kubewatch")
