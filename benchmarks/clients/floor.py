@@ -15,7 +15,7 @@ from benchmarks.measure import Measurement, Task, parse_task
 
 from .bounds import END, address_of, continue_in, list_path, watch_path
 
-BLOCK = 1 << 16  # bytes at once, as kubewatch asks for
+BLOCK = 122_880  # bytes at once, as kubewatch asks for
 
 OPENING = b'{"type":"MODIFIED","object":'
 ITEMS = b'"items":['
