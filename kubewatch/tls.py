@@ -58,12 +58,13 @@ class TLS:
         self._flush()
 
     def recv(self, size: int) -> bytes:
-        """What has come, once anything has; empty at the end. `size` bytes are asked of the socket.
+        """What has come, once anything has; empty at the end. `size` bytes are asked of the socket, at most once.
 
         It may be a little more than `size`, where the beginning of a record had come before. As from an `SSLSocket`,
-        the end is the end also where the server did not say goodbye.
+        the end is the end also where the server did not say goodbye. Raises TimeoutError after the socket's timeout,
+        and where no whole record has come: whoever waits for longer looks at the clock meanwhile.
         """
-        incoming, read = self._incoming, self._tls.read
+        incoming, read, asked = self._incoming, self._tls.read, False
         while not self._ended:
             parts = []
             try:
@@ -77,11 +78,14 @@ class TLS:
                 pass
             if parts:
                 return b"".join(parts)
-            if not self._ended:
-                self._flush()  # some records want an answer
-                data = self.socket.recv(size)
-                incoming.write(data)
-                self._ended = not data
+            if self._ended:
+                break
+            if asked:
+                raise TimeoutError("only a part of a record has come")
+            self._flush()  # some records want an answer
+            data, asked = self.socket.recv(size), True
+            incoming.write(data)
+            self._ended = not data
         return b""
 
 

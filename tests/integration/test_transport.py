@@ -8,6 +8,7 @@ import gzip
 import json
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -807,6 +808,57 @@ def test_a_watch_of_which_no_byte_of_the_body_comes_is_silent() -> None:
         with pytest.raises(IdleTimeout):
             next(blocks)
         gone.set()
+
+
+def drip_a_record(sock: socket.socket, gone: threading.Event) -> None:
+    """Answer the request over TLS with an event, and begin another, in a record of which a byte comes at a time."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = server_tls().wrap_bio(incoming, outgoing, server_side=True)
+    for step in (tls.do_handshake, lambda: tls.read(65536)):
+        while True:
+            try:
+                step()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(65536))
+    tls.write(CHUNKED + chunk(EVENT))
+    sock.sendall(outgoing.read())
+    tls.write(chunk(b"x" * 16_000))
+    for byte in outgoing.read():
+        sock.sendall(bytes([byte]))
+        if gone.wait(0.02):
+            return
+
+
+@pytest.mark.parametrize("way", [None, by_event, by_deadline])
+def test_a_record_of_tls_that_drips_is_silence_and_can_be_stopped(
+    way: Callable[[Stop], Callable[[], None]] | None,
+) -> None:
+    """Pain 2: a timeout for each read is no timeout for what is waited for."""
+    gone, stop = threading.Event(), Stop()
+    with Peer(lambda sock, number: drip_a_record(sock, gone)) as peer:
+        blocks = watch(server_at(peer.url.replace("http:", "https:")), stop, IDLE if way else 0.3).blocks()
+        assert next(blocks) == EVENT
+        outcome: list[object] = []
+
+        def read() -> None:
+            try:
+                outcome.extend(blocks)
+            except IdleTimeout as error:
+                outcome.append(type(error))
+
+        end = way(stop) if way else None
+        reader = threading.Thread(target=read, name="reader")
+        reader.start()
+        if end:
+            end()
+        reader.join(5.0)  # a hundredth of what the record takes
+        ended = not reader.is_alive()
+        gone.set()
+        reader.join(5.0)
+    assert ended
+    assert outcome == ([] if way else [IdleTimeout])
 
 
 def test_an_answer_whose_compressed_data_is_not_complete_is_an_error() -> None:
