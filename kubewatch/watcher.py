@@ -180,7 +180,10 @@ def _follow(
                 if stop.stopped:
                     return
                 continue
-            for item in machine.line(lines.line(text, start, end)):
+            items = machine.line(lines.line(text, start, end))
+            if vitals.heard_at is not None:
+                vitals.heard_at = min(vitals.heard_at, now)  # it came then, however long what is before it took
+            for item in items:
                 fruitful = True
                 yield item
                 if stop.stopped:

@@ -615,6 +615,18 @@ def test_what_a_server_asks_to_wait_for_is_on_the_item() -> None:
 # Vitals
 
 
+def test_what_came_at_once_was_heard_at_once_however_long_it_takes_to_hand_it_on() -> None:
+    """Or what a slow consumer has would pass for fresher than it is."""
+    played = run([added("b", 6) + bookmark(9) + error(500)])
+    played.take(3)
+    came = played.vitals.heard_at
+    played.source.clock.now += 60.0
+    assert played.take(1) == ["WatchStatusError"]
+    assert played.vitals.resource_version == "9"
+    assert played.vitals.heard_at == came
+    assert played.vitals.age == 60.0
+
+
 def test_vitals_tell_the_health_of_the_watch() -> None:
     lists: list[Page | Exception] = [ApiError(500, "InternalError", "no"), page(pod("a", 1), version=5)]
     played = run([Wait(10.0), added("b", 6), Wait(10.0), bookmark(9), Wait(10.0), error(500)], lists=lists)
