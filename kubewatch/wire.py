@@ -166,11 +166,15 @@ class Wire:
     def read_each(self, take: Callable[[bytes], object], timeout: float, limit: int | None = None) -> int:
         """Like `read_all`, but gives the bytes to `take` as they come; returns how many they were."""
         length, end = 0, time.monotonic() + WHOLE * timeout
-        while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
-            take(block)
-            length += len(block)
-            if time.monotonic() >= end:
-                raise IdleTimeout(f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s")
+        try:
+            while (limit is None or length < limit) and (block := self.read(min(timeout, end - time.monotonic()))):
+                take(block)
+                length += len(block)
+        except IdleTimeout as error:
+            if time.monotonic() < end:
+                raise
+            slow = f"{self.dialer.address} is too slow: {length} bytes within {WHOLE * timeout:g} s"
+            raise IdleTimeout(slow) from error
         return length
 
     @property
@@ -234,6 +238,11 @@ class Wire:
         # `left` are the seconds until `end`; of those that were granted, `seconds`, the error speaks.
         stop = self._stop
         while True:
+            # Looked at also where bytes come all the time, as they may add up to nothing.
+            if stop is not None and stop.stopped:
+                raise Unreachable("stopped")
+            if left <= 0:
+                raise IdleTimeout(f"{self.dialer.address} has been silent for {seconds:g} s")
             sock = self._socket()
             self._set_timeout(slice_of(left) if stop is None else stop.slice(left))
             try:
@@ -248,10 +257,6 @@ class Wire:
                     return b""
                 raise Unreachable(f"the connection to {self.dialer.address} broke: {error}") from error
             left = end - time.monotonic()
-            if stop is not None and stop.stopped:
-                raise Unreachable("stopped")
-            if left <= 0:
-                raise IdleTimeout(f"{self.dialer.address} has been silent for {seconds:g} s")
 
 
 def _let_go() -> None:

@@ -810,6 +810,41 @@ def test_a_watch_of_which_no_byte_of_the_body_comes_is_silent() -> None:
         gone.set()
 
 
+@pytest.mark.parametrize("way", [by_call, by_event, by_deadline])
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", answer(b" " * 1000)[:-1000]], ids=["head", "body"])
+def test_a_list_that_drips_can_be_stopped(head: bytes, way: Callable[[Stop], Callable[[], None]]) -> None:
+    """Pain 3: stop() did not stop."""
+    gone, reached, stop = threading.Event(), threading.Event(), Stop()
+    end = way(stop)
+
+    def serve(sock: socket.socket, number: int) -> None:
+        peer.head(sock)
+        sock.sendall(head)
+        reached.set()
+        while not gone.wait(0.02):
+            sock.sendall(b" ")
+
+    with Peer(serve) as peer:
+        outcome: list[object] = []
+
+        def read() -> None:
+            try:
+                session(peer, stop).list(ListParams())
+            except Unreachable as error:
+                outcome.append(error)
+
+        reader = threading.Thread(target=read, name="reader")
+        reader.start()
+        assert reached.wait(5.0)
+        end()
+        reader.join(5.0)
+        ended = not reader.is_alive()
+        gone.set()
+        reader.join(5.0)
+    assert ended
+    assert isinstance(outcome[0], Unreachable)
+
+
 def drip_a_record(sock: socket.socket, gone: threading.Event) -> None:
     """Answer the request over TLS with an event, and begin another, in a record of which a byte comes at a time."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -180,6 +183,30 @@ def test_the_timeout_of_a_socket_is_set_when_it_changes_and_not_for_every_read()
     set_to.clear()
     read()  # on the main thread, which must look at signals
     assert set_to == [30.0, SIGNAL_INTERVAL]
+
+
+@pytest.mark.parametrize("part", [b"HTTP/1.1 100 Continue\r\n\r\n", gzip.compress(b"")], ids=["remarks", "nothing"])
+def test_a_server_that_says_nothing_without_a_pause_is_silent(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count(0.0, 0.1)
+    monkeypatch.setattr("kubewatch.wire.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    begin = [] if part.startswith(b"HTTP") else [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"]
+    connection = wire(Failing(*begin, *[part] * 1000, error=AssertionError("it is still waited for")))
+
+    def answer() -> bytes:
+        connection.ask("GET", b"", 5.0)
+        return connection.read(5.0)
+
+    with pytest.raises(IdleTimeout, match=r"silent for 5 s"):
+        answer()
+
+
+def test_a_body_that_does_not_end_in_time_is_too_slow_and_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count(0.0, 0.1)
+    monkeypatch.setattr("kubewatch.wire.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    connection = wire(Failing(HEAD, *[b"x"] * 1000, error=AssertionError("it is still waited for")))
+    connection.ask("GET", b"", 5.0)
+    with pytest.raises(IdleTimeout, match=r"too slow: \d+ bytes within 25 s"):
+        connection.read_all(5.0)
 
 
 def test_a_connection_left_by_a_fork_is_closed_without_touching_the_others_end() -> None:
