@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,9 @@ class Response(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes)"  # which may be a Secret
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # what `rich` shows; a Struct's own has all
+        return [("status", self.status), ("bytes", len(self.body))]
 
 
 def api_error(head: Head, body: bytes, request: str) -> ApiError:

@@ -49,6 +49,9 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     def __repr__(self) -> str:
         return f"Loaded(for {self.lifetime} s)"  # headers are secrets
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # what `rich` shows; a Struct's own has all
+        return [("lifetime", self.lifetime)]
+
 
 class Access(msgspec.Struct, frozen=True, eq=False):
     """What a request needs: how to connect, and the headers that say who asks."""
@@ -59,6 +62,9 @@ class Access(msgspec.Struct, frozen=True, eq=False):
 
     def __repr__(self) -> str:
         return f"Access({self.generation}, {self.dialer.url!r})"  # headers are secrets
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("generation", self.generation), ("url", self.dialer.url)]
 
 
 class Credentials:

@@ -16,7 +16,9 @@ def head(status: int, **headers: str) -> Head:
 
 
 def test_an_answer_does_not_show_its_body() -> None:
-    assert repr(Response(200, {}, b'{"kind": "Secret", "data": {"password": "cGFzcw=="}}')) == "Response(200, 52 bytes)"
+    answer = Response(200, {}, b'{"kind": "Secret", "data": {"password": "cGFzcw=="}}')
+    assert repr(answer) == "Response(200, 52 bytes)"
+    assert answer.__rich_repr__() == [("status", 200), ("bytes", 52)]
 
 
 def test_a_status_becomes_an_error_with_all_that_it_says() -> None:

@@ -318,6 +318,13 @@ def test_an_access_does_not_show_its_token(caplog: pytest.LogCaptureFixture) -> 
     credentials = Credentials(lambda: Loaded(configuration("s3cret")))
     shown = repr(credentials.current()) + repr(credentials) + caplog.text
     assert "s3cret" not in shown
+    assert "s3cret" not in repr(credentials.current().__rich_repr__())
+
+
+def test_what_was_loaded_does_not_show_its_headers() -> None:
+    loaded = Loaded(configuration("s3cret"), 60.0, (("authorization", "Bearer s3cret"),))
+    assert "s3cret" not in repr(loaded)
+    assert loaded.__rich_repr__() == [("lifetime", 60.0)]
 
 
 @pytest.mark.parametrize(
