@@ -18,6 +18,10 @@ GATHER = 0.001
 QUICK = 0.0005
 STREAK = 8
 
+# Seconds between two reads after which nothing waits any more: changes come slowly by now, or whoever handles them is
+# slow, and they gather meanwhile.
+LULL = 0.005
+
 # Bytes: a read that brings as many has gathered enough without a wait.
 PLENTY = 32_768
 
@@ -29,7 +33,8 @@ class Pace:
     >>> [pace.arrived(8000, number * 0.0001) for number in range(10)]
     [False, False, False, False, False, False, False, False, True, False]
 
-    It goes on with that as long as a read after a wait brings at least twice as much as those before had brought.
+    It goes on with that as long as a read after a wait brings at least twice as much as those before had brought, and
+    follows the one before within `LULL`.
     """
 
     __slots__ = ("_bytes", "_last", "_streak", "_waiting")
@@ -42,14 +47,14 @@ class Pace:
 
     def arrived(self, size: int, now: float) -> bool:
         """`size` bytes arrived at `now`, in seconds of any steady clock."""
-        quick = now - self._last < QUICK
+        gap = now - self._last
         self._last = now
         if self._waiting:
-            self._waiting = size < PLENTY and size * STREAK >= 2 * self._bytes
+            self._waiting = gap < LULL and size < PLENTY and size * STREAK >= 2 * self._bytes
             if not self._waiting:
                 self._streak = self._bytes = 0
             return self._waiting
-        if quick and size < PLENTY:
+        if gap < QUICK and size < PLENTY:
             self._streak += 1
             self._bytes += size
             self._waiting = self._streak == STREAK

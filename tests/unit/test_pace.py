@@ -8,7 +8,7 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewatch.pace import GATHER, PLENTY, QUICK, STREAK, Pace
+from kubewatch.pace import GATHER, LULL, PLENTY, QUICK, STREAK, Pace
 from kubewatch.spans import Span
 from kubewatch.stop import Stop
 from kubewatch.transport import WatchBody
@@ -43,15 +43,23 @@ def test_many_in_quick_succession_wait() -> None:
 def test_waiting_goes_on_while_each_wait_brings_several_events() -> None:
     pace = Pace()
     reads(pace, STREAK + 1, every=QUICK / 10)
-    assert all(reads(pace, 100, every=GATHER, size=3 * EVENT, begin=1.0))
+    assert all(reads(pace, 100, every=GATHER, size=3 * EVENT, begin=2 * GATHER))
 
 
 def test_waiting_ends_with_the_first_wait_that_did_not_pay() -> None:
     pace = Pace()
     reads(pace, STREAK + 1, every=QUICK / 10)
-    assert pace.arrived(2 * EVENT, 1.0)
-    assert not pace.arrived(EVENT, 1.001)
-    assert not any(reads(pace, STREAK - 1, every=QUICK / 10, begin=1.0011))
+    assert pace.arrived(2 * EVENT, 2 * GATHER)
+    assert not pace.arrived(EVENT, 3 * GATHER)
+    assert not any(reads(pace, STREAK - 1, every=QUICK / 10, begin=3.1 * GATHER))
+
+
+def test_waiting_ends_when_changes_come_slowly_however_long_they_are() -> None:
+    """After a burst of short events, each of some long ones is as much as a wait had brought."""
+    pace = Pace()
+    reads(pace, STREAK + 1, every=QUICK / 10, size=EVENT // 40)
+    assert pace.arrived(EVENT, 2 * GATHER)
+    assert not any(reads(pace, 100, every=LULL, size=EVENT, begin=2 * GATHER + LULL))
 
 
 def test_small_parts_of_events_among_them_change_nothing() -> None:
@@ -59,14 +67,14 @@ def test_small_parts_of_events_among_them_change_nothing() -> None:
     pace = Pace()
     reads(pace, STREAK, every=QUICK / 10)
     assert pace.arrived(2, QUICK)
-    assert not pace.arrived(EVENT, 1.0)
+    assert not pace.arrived(EVENT, 2 * GATHER)
 
 
 def test_large_reads_need_no_wait() -> None:
     pace = Pace()
     assert not any(reads(pace, 100, every=QUICK / 10, size=PLENTY))
     reads(pace, STREAK + 1, every=QUICK / 10, begin=1.0)
-    assert not pace.arrived(PLENTY, 1.1)
+    assert not pace.arrived(PLENTY, 1.0 + 2 * GATHER)
 
 
 class Flowing:
