@@ -204,9 +204,12 @@ def test_a_website_that_is_being_deleted_is_left_alone(
         example.read_until("home")
         websites.delete("home")
         wait_for(websites, "home", lambda site: site.metadata.deletion_timestamp)
-        config_maps.delete(made("home"))
         websites.create(website("another"))
-        wait_for(websites, "another", done)
+        wait_for(websites, "another", done)  # so it has heard of the deletion, which the same watch told before
+        config_maps.delete(made("home"))
+        lost = config_maps.get(made("another")).uid
+        config_maps.delete(made("another"))
+        wait_for(config_maps, made("another"), lambda page: page.uid != lost)
         assert made("home") not in {each.name for each in config_maps.list()}
     websites.patch("home", {"metadata": {"finalizers": None}})
 
