@@ -22,6 +22,7 @@ from .brackets import objects_in
 from .decode import Decode
 from .fields import open_level
 from .turns import TURN, give_way
+from .unshown import Unshown
 
 T = TypeVar("T")
 
@@ -49,14 +50,14 @@ class _List(msgspec.Struct, gc=False, rename="camel"):
     kind: str = ""
 
 
-class Odd(msgspec.Struct, frozen=True, gc=False):
+class Odd(Unshown, frozen=True, gc=False):
     """The JSON of an item that does not decode, and what was raised."""
 
     raw: bytes
     error: Exception
 
 
-class Page(msgspec.Struct, frozen=True, gc=False):
+class Page(Unshown, frozen=True, gc=False):
     """One page of a list: the JSON of each item, the list's version, and how to go on.
 
     `items` may be gone through once; that raises `msgspec.DecodeError` where the page turns out to be no JSON. An item

@@ -12,6 +12,7 @@ import msgspec
 from .errors import InvalidInput
 from .fields import plain
 from .objects import Object, PartialObjectMeta
+from .unshown import Unshown
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -26,7 +27,7 @@ class _Head(msgspec.Struct, rename="camel"):
     kind: str | None = None
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(Unshown, frozen=True):
     """An object to send: its JSON, and what of it decides where to."""
 
     raw: bytes

@@ -17,6 +17,7 @@ from kubewatch.decode import decode_object
 from kubewatch.discovery import Discovery, Resource
 from kubewatch.errors import ApiError, Unreachable
 from kubewatch.params import NOT_OLDER_THAN, ListParams, WatchParams
+from kubewatch.sending import outgoing
 from kubewatch.stop import Stop
 
 POD = Resource("", "v1", "Pod", "pods", True)
@@ -405,6 +406,10 @@ def test_dicts_models_and_objects_are_sent_alike(client: Recording) -> None:
         api.create(obj)
         assert client.body == whole
         assert client.last["headers"]["content-type"] == "application/json"
+
+
+def test_what_is_to_be_sent_does_not_show() -> None:
+    assert repr(outgoing({"metadata": {"name": "a"}, "data": {"a": "hunter2"}}, "v1", "Secret")) == "<Outgoing>"
 
 
 def test_a_dict_may_hold_parts_of_other_objects(client: Recording) -> None:

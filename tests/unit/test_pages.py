@@ -300,3 +300,9 @@ def test_an_item_that_comes_in_many_blocks_is_put_together_once() -> None:
         arriving.feed(body[at : at + 65_536])
         assert not arriving._blocks or len(arriving._blocks[-1]) <= 65_536
     assert list(arriving.page().items) == [of_web(1), long, of_web(2)]
+
+
+def test_neither_a_page_nor_an_odd_item_shows_what_is_in_it() -> None:
+    odd = Odd(b"hunter2", ValueError())
+    assert (repr(odd), odd.__rich_repr__()) == ("<Odd>", [])
+    assert repr(decode_page(b'{"kind":"SecretList","metadata":{},"items":[{"data":{"a":"hunter2"}}]}')) == "<Page>"
