@@ -39,8 +39,8 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False, eq=False, rename="camel"
 
     Labels, annotations and owner references are decoded when they are first touched, which raises `Unreadable` where
     they are something else: so few objects are kept for each of the cluster's, and none that Python's garbage collector
-    counts. Until then metadata hold on to the bytes of their object, also where they are kept alone. `managedFields` is left undecoded, as it is half of the bytes and rarely read:
-    `obj["metadata"]["managedFields"]`.
+    counts. Until then metadata hold on to the bytes of their object, also where they are kept alone. `managedFields` is
+    left undecoded, as it is half of the bytes and rarely read: `obj["metadata"]["managedFields"]`.
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
     """
 
