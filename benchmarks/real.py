@@ -217,7 +217,7 @@ def _following(client: Client, contender: Contender, kubeconfig: str, size: Size
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
         try:
             follower = Follower(process, stderr)
-            _wait_for_watches(client, watches + 1, follower)
+            _wait_for_a_watch(client, watches, follower)
             _wait_until_idle(follower)
             yield follower
         finally:
@@ -232,12 +232,14 @@ def _watches(client: Client) -> int:
     return sum(int(count) for labels, count in lines if 'resource="pods"' in labels and 'verb="WATCH"' in labels)
 
 
-def _wait_for_watches(client: Client, count: int, follower: Follower) -> None:
+def _wait_for_a_watch(client: Client, watches: int, follower: Follower) -> None:
+    """Wait until there is one more than `watches`, or than are left of them: those of a round before may end late."""
     deadline = time.monotonic() + TIMEOUT
-    while _watches(client) < count:
+    while (now := _watches(client)) <= watches:
+        watches = now
         follower.check()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no {count} watches after {TIMEOUT:g} s")
+            raise RuntimeError(f"it did not watch after {TIMEOUT:g} s")
         time.sleep(0.1)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,3 +118,18 @@ def test_who_fails_beside_the_real_server_is_told_of_at_once_and_the_others_are_
         said = ["no/such/program", "no pods here", "not allowed to watch", "the watch broke", "no result was printed"]
         assert [text in why for text, why in zip(said, failed.values(), strict=True)] == [True] * 5
         assert real._follow(client, "", ONE, "note", at_once, failed) == {"good": TOLD}  # nobody fails twice
+
+
+def test_watches_of_the_round_before_may_end_late() -> None:
+    """Who waits for as many as they were, and one, waits in vain."""
+    counts = iter([4, 4, 2, 0, 0, 1])
+
+    class Counting:
+        def request(self, method: str, path: str) -> Response:
+            metrics = f'apiserver_longrunning_requests{{resource="pods",verb="WATCH"}} {next(counts)}\n'
+            return Response(200, {}, metrics.encode())
+
+    client: Any = Counting()
+    follower: Any = SimpleNamespace(check=lambda: None)
+    real._wait_for_a_watch(client, real._watches(client), follower)
+    assert list(counts) == []
