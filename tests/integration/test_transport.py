@@ -972,7 +972,7 @@ def test_two_hundred_watches_leave_no_socket_and_no_thread(tls: bool) -> None:
         gc.collect()
         settle(peer, 201)
         assert open_files() - files == set()  # and less is fine: something that earlier tests left
-        assert set(threading.enumerate()) == threads
+        assert set(threading.enumerate()) <= threads
 
 
 def settle(peer: Peer, connections: int) -> None:
