@@ -62,8 +62,10 @@ class Wire:
                 # By its number, as a socket with TLS cannot be duplicated.
                 with socket.socket(fileno=socket.dup(self._sock.fileno())) as plain:
                     stop.attach(plain)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError) and not isinstance(error, Unreachable):  # there are too many open files, say
+                raise Unreachable(f"cannot connect to {dialer.address}: {error}") from error
             raise
         self._timeout: float | None = CONNECT_TIMEOUT
         self._head: Head | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import http.client
 import socket
@@ -221,6 +222,19 @@ def test_a_connection_left_by_a_fork_is_closed_without_touching_the_others_end()
         theirs.sendall(b"for the parent")
         assert copy.recv(100) == b"for the parent"
         copy.close()
+
+
+def test_a_connection_without_a_file_left_for_its_stop_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an error like others of connections, which a watch outlives."""
+
+    def dup(fd: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "dup", dup)
+    with pair() as (ours, _):
+        with pytest.raises(Unreachable, match=r"server:443: .*Too many open files"):
+            wire(ours, Stop())
+        assert ours.fileno() == -1  # closed
 
 
 def test_closing_an_old_connection_leaves_the_stop_with_the_newer_one() -> None:
