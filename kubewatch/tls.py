@@ -18,7 +18,8 @@ RECORD = 16384
 class TLS:
     """TLS over a connected socket, which it owns, as its client; to be used like a socket by one thread.
 
-    Makes the handshake at once, within the socket's timeout. Raises what an `ssl.SSLSocket` raises.
+    Makes the handshake at once, within the socket's timeout. Raises what an `ssl.SSLSocket` raises. `ended` says that
+    nothing more can come: the server said goodbye, or hung up.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None) -> None:
@@ -27,7 +28,7 @@ class TLS:
         self.socket = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self._ended = False
+        self.ended = False
         self.fileno, self.getpeername, self.settimeout = sock.fileno, sock.getpeername, sock.settimeout
         self.close, self.version, self.getpeercert = sock.close, self._tls.version, self._tls.getpeercert
         try:
@@ -65,27 +66,27 @@ class TLS:
         and where no whole record has come: whoever waits for longer looks at the clock meanwhile.
         """
         incoming, read, asked = self._incoming, self._tls.read, False
-        while not self._ended:
+        while not self.ended:
             parts = []
             try:
                 while incoming.pending:
                     part = read(RECORD)
                     if not part:  # the server's goodbye
-                        self._ended = True
+                        self.ended = True
                         break
                     parts.append(part)
             except ssl.SSLWantReadError:  # half a record
                 pass
             if parts:
                 return b"".join(parts)
-            if self._ended:
+            if self.ended:
                 break
             if asked:
                 raise TimeoutError("only a part of a record has come")
             self._flush()  # some records want an answer
             data, asked = self.socket.recv(size), True
             incoming.write(data)
-            self._ended = not data
+            self.ended = not data
         return b""
 
 

@@ -226,8 +226,9 @@ class Wire:
     def _readable(self) -> bool:
         from urllib3.util import wait_for_read
 
-        # Nothing is due on a connection at rest: what can be read is its end, or an answer to nothing.
-        return wait_for_read(self._sock, timeout=0)
+        # Nothing is due on a connection at rest: what can be read is its end, or an answer to nothing. Over TLS, the
+        # server's goodbye may have been read along with its answer.
+        return getattr(self._sock, "ended", False) or wait_for_read(self._sock, timeout=0)
 
     def _set_timeout(self, seconds: float) -> None:
         # A timeout of 0 would mean "do not block", and each call costs a system call.

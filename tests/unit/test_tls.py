@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kubewatch.dialer import _reading_ahead
 from kubewatch.tls import TLS, ReadingAhead
+from kubewatch.wire import Wire
 from tests.integration.peer import CA, PKI, server_tls
 
 BLOCK = 65536
@@ -158,6 +159,18 @@ def test_a_goodbye_is_the_end_also_where_the_connection_stays() -> None:
     far.say_goodbye()
     assert all_of(tls) == [b"last"]
     assert far.reads == 1
+
+
+def test_a_connection_is_not_used_again_once_the_server_said_goodbye() -> None:
+    """It came along with the answer, so that nothing is left to be read by which the end could be seen."""
+    far = Far()
+    dialer: Any = SimpleNamespace(address="server:443", connect=lambda stop: client(far))
+    wire = Wire(dialer)
+    far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    far.say_goodbye()
+    wire.ask("GET", b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    assert wire.read_all(1.0) == b"{}"
+    assert not wire.reusable
 
 
 def test_a_connection_that_ends_within_a_record_ends() -> None:
