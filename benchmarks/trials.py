@@ -46,7 +46,7 @@ TRIALS = [
     Trial("controller", "throughput"),
     Trial("controller latency", "latency", _steady),
     Trial("stages", "stages"),
-    Trial("hot path", "hotpath"),
+    Trial("hot path", "hotpath", runs=5),
     Trial("reading", "reading", _busy),
     Trial("sync, ticker", "sync", _many, form="ticker"),
     Trial("sync, flask", "sync", _many, form="flask"),
