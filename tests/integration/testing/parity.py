@@ -83,21 +83,29 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 @contextmanager
 def defined(server: Server, kind: str, schema: Json) -> Iterator[None]:
-    """Defines a kind of custom resource, and waits until it is served."""
+    """Defines a kind of custom resource, and waits until it is served, and in the end until it is gone."""
     names = {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower(), "listKind": f"{kind}List"}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    definition = {
+    definition: Json = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": f"{names['plural']}.{GROUP}"},
         "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
     }
+    collection, place = f"/apis/{GROUP}/v1/{names['plural']}", f"{DEFINITIONS}/{definition['metadata']['name']}"
     code, answer = server.request("POST", DEFINITIONS, definition)
     assert code == 201, answer
     try:
-        deadline = monotonic() + 30
-        while server.request("GET", f"/apis/{GROUP}/v1/{names['plural']}")[0] != 200:
-            assert monotonic() < deadline, f"{kind} is not served after 30 s"
+        until(server, collection, 200)
         yield
     finally:
-        server.request("DELETE", f"{DEFINITIONS}/{names['plural']}.{GROUP}")
+        server.request("DELETE", place)
+        until(server, place, 404)  # it goes when its objects have, and until then none of its name can be made
+        until(server, collection, 404)
+
+
+def until(server: Server, path: str, code: int) -> None:
+    """Waits until a GET is answered so."""
+    deadline = monotonic() + 30
+    while server.request("GET", path)[0] != code:
+        assert monotonic() < deadline, f"{path} is not answered {code} after 30 s"
