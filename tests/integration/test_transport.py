@@ -713,16 +713,7 @@ def test_whatever_comes_before_the_first_request_can_be_stopped(
         stop = Stop()
         end = way(stop)
         pods = Api("pods", client=client) if phase == "discovery" else Api("v1", "Pod", client=client)
-        outcome: list[object] = []
-
-        def read() -> None:
-            try:
-                pods.open(stop).list(ListParams())
-            except Unreachable as error:
-                outcome.append(error)
-
-        reader = threading.Thread(target=read, name="reader")
-        reader.start()
+        reader, outcome = begun(lambda: pods.open(stop).list(ListParams()))
         assert reached.wait(5.0)
         end()
         reader.join(3.0)
@@ -730,6 +721,21 @@ def test_whatever_comes_before_the_first_request_can_be_stopped(
         assert stop.stopped
         assert isinstance(outcome[0], Unreachable)
         over.set()
+
+
+def begun(work: Callable[[], object]) -> tuple[threading.Thread, list[Unreachable]]:
+    """A thread that is at work, and the error by which it ends, once it has."""
+    outcome: list[Unreachable] = []
+
+    def read() -> None:
+        try:
+            work()
+        except Unreachable as error:
+            outcome.append(error)
+
+    reader = threading.Thread(target=read, name="reader")
+    reader.start()
+    return reader, outcome
 
 
 def test_ctrl_c_ends_a_request_that_waits_for_a_name(name_server: threading.Event) -> None:
@@ -825,16 +831,7 @@ def test_a_list_that_drips_can_be_stopped(head: bytes, way: Callable[[Stop], Cal
             sock.sendall(b" ")
 
     with Peer(serve) as peer:
-        outcome: list[object] = []
-
-        def read() -> None:
-            try:
-                session(peer, stop).list(ListParams())
-            except Unreachable as error:
-                outcome.append(error)
-
-        reader = threading.Thread(target=read, name="reader")
-        reader.start()
+        reader, outcome = begun(lambda: session(peer, stop).list(ListParams()))
         assert reached.wait(5.0)
         end()
         reader.join(5.0)
