@@ -103,6 +103,11 @@ def watch_path(task: Task) -> str:
     return f"/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion={task.objects}"
 
 
+def request(address: str, path: str) -> bytes:
+    """The bytes of a request."""
+    return f"GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
+
+
 def continue_in(page: bytes) -> str | None:
     """The token of the next page, which stands at the head of this one; None on the last."""
     found = _continue(page, 0, 2000)
@@ -160,7 +165,7 @@ def _socket(task: Task, address: str) -> None:
         token: str | None = ""
         buffer = bytearray(BLOCK)
         while token is not None:
-            sock.sendall(f"GET {list_path(token)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+            sock.sendall(request(address, list_path(token)))
             head = tail = b""
             while tail != END:
                 size = sock.recv_into(buffer)
@@ -168,7 +173,7 @@ def _socket(task: Task, address: str) -> None:
                 tail = (tail + buffer[max(0, size - len(END)) : size])[-len(END) :]
             token = continue_in(head)
         measurement.ready()
-        sock.sendall(f"GET {watch_path(task)} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        sock.sendall(request(address, watch_path(task)))
         view, size, left = memoryview(buffer), 0, task.events
         while left > 0:  # the live changes may come along with the last of them
             view[:KEPT] = view[size : size + KEPT]  # a mark may have been cut in two

@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.measure import Measurement, Task, parse_task
 
-from .bounds import END, address_of, continue_in, list_path, watch_path
+from .bounds import END, address_of, continue_in, list_path, request, watch_path
 
 BLOCK = 122_880  # bytes at once, as kubewatch asks for
 
@@ -58,16 +58,12 @@ def run(task: Task) -> None:
         measurement = Measurement(task, "floor", msgspec.__version__)
         token: str | None = ""
         while token is not None:
-            sock.sendall(_request(address, list_path(token)))
+            sock.sendall(request(address, list_path(token)))
             token = _page(sock, stored)
         measurement.ready()
-        sock.sendall(_request(address, watch_path(task)))
+        sock.sendall(request(address, watch_path(task)))
         _watch(sock, stored, task.events)
         measurement.done(stored=sum(map(len, stored.values())))
-
-
-def _request(address: str, path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
 
 
 def _page(sock: socket.socket, stored: Stored) -> str | None:
